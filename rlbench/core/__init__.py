@@ -1,0 +1,1 @@
+"""The ground floor: words, identities, records, statistics. Imports nothing from above."""

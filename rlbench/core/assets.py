@@ -1,0 +1,171 @@
+"""Assets: shared work such as a trained classifier, made once and read by every trial.
+
+An asset lies in a folder named after its key, the hash of kind, parameters, seed and source. Its
+arrays are `.npy` files, mapped into memory when read. The folder is renamed into place when
+complete; a damaged one is thrown away and made again.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rlbench.core.errors import CorruptError, StorageError
+from rlbench.core.files import digest, file_digest, pretty, read_json, sync_folder
+
+if TYPE_CHECKING:
+    import numpy as np
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
+
+
+def cache_folder() -> Path:
+    """Where assets and cached data live: `$RLBENCH_CACHE`, else the user's cache folder."""
+    if own := os.environ.get("RLBENCH_CACHE"):
+        return Path(own).expanduser().absolute()
+    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(base).expanduser() / "rlbench"
+
+
+@dataclass(frozen=True)
+class Asset:
+    """A finished asset: its key and its arrays (read-only, memory-mapped)."""
+
+    kind: str
+    key: str
+    arrays: Mapping[str, np.ndarray[Any, Any]]
+
+    def __getitem__(self, name: str) -> np.ndarray[Any, Any]:
+        return self.arrays[name]
+
+
+@dataclass(frozen=True)
+class AssetInfo:
+    """What `rlbench data list` says of an asset."""
+
+    kind: str
+    key: str
+    params: Mapping[str, Any]
+    seed: int | None
+    bytes: int
+    path: Path
+
+
+class AssetStore:
+    """The assets of one source digest, under a cache folder."""
+
+    def __init__(self, root: Path, source: str) -> None:
+        """`source` is the digest of the suite whose trials ask."""
+        self.root = root / "assets"
+        self.source = source
+        self._open: dict[str, Asset] = {}
+
+    def get(
+        self,
+        kind: str,
+        params: Mapping[str, Any],
+        make: Callable[[], Mapping[str, np.ndarray[Any, Any]]],
+        *,
+        seed: int | None = None,
+    ) -> Asset:
+        """Read the asset, making it first when it is absent (one maker at a time, by file lock).
+
+        Raises:
+            StorageError: the cache folder cannot take it.
+        """
+        from filelock import FileLock
+
+        about = {"kind": kind, "params": dict(params), "seed": seed, "source": self.source}
+        key = digest(about)
+        if key in self._open:
+            return self._open[key]
+        folder = self.root / kind / key[:32]
+        with _storing(folder):
+            folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder.with_suffix(".lock")):
+            asset = _read(folder, kind, key)
+            if asset is None:
+                arrays = make()
+                with _storing(folder):
+                    _write(folder, about, arrays)
+                asset = _read(folder, kind, key)
+        if asset is None:
+            raise CorruptError(f"{folder}: the asset changed while it was written")
+        self._open[key] = asset
+        return asset
+
+
+@contextmanager
+def _storing(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(f"{folder}: cannot write: {error.strerror or error}") from error
+
+
+def _write(
+    folder: Path, about: Mapping[str, Any], arrays: Mapping[str, np.ndarray[Any, Any]]
+) -> None:
+    import numpy as np
+
+    shutil.rmtree(folder, ignore_errors=True)
+    for stale in folder.parent.glob(f".{folder.name}.*"):
+        shutil.rmtree(stale, ignore_errors=True)  # left by a killed maker; we hold the lock
+    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    try:
+        hashes = {}
+        for name, array in arrays.items():
+            if not _NAME.fullmatch(name):
+                raise ValueError(f"asset array name {name!r}: expected a plain word")
+            path = temporary / f"{name}.npy"
+            with path.open("wb") as stream:
+                np.save(stream, np.ascontiguousarray(array), allow_pickle=False)
+                stream.flush()
+                os.fsync(stream.fileno())
+            hashes[name] = file_digest(path)
+        (temporary / "asset.json").write_bytes(pretty({**about, "sha256": hashes}))
+        sync_folder(temporary)
+        temporary.rename(folder)
+        sync_folder(folder.parent)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+
+
+def _read(folder: Path, kind: str, key: str) -> Asset | None:
+    """The asset if it is whole, else None."""
+    import numpy as np
+
+    if not folder.is_dir():
+        return None
+    try:
+        about = read_json(folder / "asset.json")
+        hashes = about.pop("sha256")
+        if digest(about) != key:
+            return None
+        paths = {name: folder / f"{name}.npy" for name in hashes if _NAME.fullmatch(name)}
+        if any(file_digest(path) != hashes[name] for name, path in paths.items()):
+            return None
+        arrays = {
+            name: np.load(path, mmap_mode="r", allow_pickle=False) for name, path in paths.items()
+        }
+    except (CorruptError, KeyError, ValueError, OSError):
+        return None
+    return Asset(kind, key, arrays)
+
+
+def list_assets(root: Path) -> Iterator[AssetInfo]:
+    """The finished assets under a cache folder, of every source, by kind and key."""
+    for path in sorted((root / "assets").glob("*/*/asset.json")):
+        about = read_json(path)
+        size = sum(file.stat().st_size for file in path.parent.iterdir())
+        yield AssetInfo(
+            about["kind"], path.parent.name, about["params"], about["seed"], size, path.parent
+        )

@@ -1,0 +1,284 @@
+"""What a task and a baseline are: the typed form of the TOML files in `tasks/` and `baselines/`.
+
+A task file declares one task, or a family of tasks that differ in few keys: the top level holds
+what they share and each `[members.NAME]` table what is its own (merged over the shared keys).
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from rlbench.core.decode import decode, describe
+from rlbench.core.errors import SpecError
+from rlbench.core.files import digest
+
+NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+MAX_SPEC_BYTES = 1024 * 1024
+
+Tier = Literal["smoke", "small", "medium", "paper", "custom"]
+TIERS: tuple[Tier, ...] = ("smoke", "small", "medium", "paper")
+"""The named budgets, smallest first; `custom` is what a changed budget turns any of them into."""
+
+OFFICIAL_SEEDS: Mapping[str, tuple[int, ...]] = {
+    "smoke": (0, 1),
+    "small": tuple(range(5)),
+    "medium": (0, 1, 2),
+    "paper": tuple(range(10)),
+}
+
+Origin = Literal["self-made", "real"]
+
+
+@dataclass(frozen=True)
+class Point:
+    """A metric value that means something, and who says so."""
+
+    value: float
+    source: str
+
+
+@dataclass(frozen=True)
+class ReferencePoints:
+    """The two values of the primary metric that the normalised score maps to 0 and 1."""
+
+    low: Point
+    high: Point
+
+    def __post_init__(self) -> None:
+        if self.low.value == self.high.value:
+            raise ValueError(f"reference: low and high are both {self.low.value}")
+
+    def normalise(self, value: float) -> float:
+        """The score at which `low` is 0 and `high` is 1; also turns "lower is better" round."""
+        return (value - self.low.value) / (self.high.value - self.low.value)
+
+
+@dataclass(frozen=True)
+class Published:
+    """A figure that a paper prints; shown beside measured ones, always labelled as published."""
+
+    baseline: str
+    value: float
+    source: str
+    metric: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class TaskSpec:
+    """One thing to be good at."""
+
+    suite: str
+    name: str
+    version: int
+    title: str
+    family: str
+    origin: Origin
+    primary: str
+    reference: ReferencePoints
+    tiers: dict[str, dict[str, Any]]
+    """Per tier, the protocol's settings (budgets, sizes) that this suite understands."""
+    group: str = ""
+    """A label inside the family, such as near or far."""
+    params: dict[str, Any] = field(default_factory=dict)
+    """What the suite needs to build the task, whatever the tier."""
+    data: tuple[str, ...] = ()
+    """Names of the data sets it reads."""
+    seeds: dict[str, list[int]] = field(default_factory=dict)
+    """Per tier, a shorter official seed list where a trial is dear."""
+    published: tuple[Published, ...] = ()
+    card: str = ""
+    file: str = ""
+
+    def __post_init__(self) -> None:
+        for key in ("suite", "name", "family"):
+            check_name(key, getattr(self, key))
+        if self.version < 1:
+            raise ValueError(f"version: expected an integer from 1, found {self.version}")
+        unknown = set(self.tiers) - set(TIERS)
+        if unknown or not self.tiers:
+            raise ValueError(f"tiers: expected some of {', '.join(TIERS)}, found {sorted(unknown)}")
+
+    @property
+    def id(self) -> str:
+        """`suite/name`, as typed on the command line."""
+        return f"{self.suite}/{self.name}"
+
+    @property
+    def sha256(self) -> str:
+        """The hash of everything in the spec that can change a result; prose is left out.
+
+        Tiers are left out too: a trial's protocol holds its own tier's settings, so that a new
+        tier does not make the records of the others look foreign.
+        """
+        return digest(
+            {
+                "suite": self.suite,
+                "name": self.name,
+                "version": self.version,
+                "primary": self.primary,
+                "low": self.reference.low.value,
+                "high": self.reference.high.value,
+                "params": self.params,
+                "data": list(self.data),
+            }
+        )
+
+    def official_seeds(self, tier: str) -> tuple[int, ...]:
+        """The seeds whose trials make a cell of `tier` complete (none for `custom`)."""
+        return tuple(self.seeds.get(tier, OFFICIAL_SEEDS.get(tier, ())))
+
+
+@dataclass(frozen=True)
+class Param:
+    """One hyperparameter of a baseline, with the value that its source gives."""
+
+    value: Any
+    doc: str
+    budget: bool = False
+    """Whether changing it changes how much the trial is given."""
+    choices: tuple[Any, ...] = ()
+    low: float | None = None
+    high: float | None = None
+
+    def check(self, name: str, found: Any) -> Any:
+        """Validate an override's type and range, and return it (an integer may stand for a float).
+
+        Raises:
+            ValueError: it does not fit; the text names the parameter and what was expected.
+        """
+        kind = type(self.value)
+        if kind is float and type(found) is int:
+            found = float(found)
+        if self.value is not None and type(found) is not kind:
+            raise ValueError(f"{name}: expected {describe(kind)}, found {found!r}")
+        if isinstance(found, float) and not abs(found) < float("inf"):
+            raise ValueError(f"{name}: expected a finite number, found {found!r}")
+        if self.choices and found not in self.choices:
+            raise ValueError(f"{name}: expected one of {list(self.choices)}, found {found!r}")
+        if self.low is not None and found < self.low:
+            raise ValueError(f"{name}: expected at least {self.low:g}, found {found!r}")
+        if self.high is not None and found > self.high:
+            raise ValueError(f"{name}: expected at most {self.high:g}, found {found!r}")
+        return found
+
+
+@dataclass(frozen=True)
+class Override:
+    """Other hyperparameters for a family of tasks."""
+
+    tasks: str
+    """A glob over task ids."""
+    params: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class BaselineSpec:
+    """A named recipe: algorithm, every hyperparameter, source, deviations."""
+
+    suite: str
+    name: str
+    version: int
+    title: str
+    algorithm: str
+    """`module:Class`, or `path/to/file.py:Class` for a user's own."""
+    source: str
+    """The paper or other text that defines the method."""
+    params: dict[str, Param] = field(default_factory=dict)
+    tiers: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Per tier, the values of budget parameters."""
+    overrides: tuple[Override, ...] = ()
+    tasks: tuple[str, ...] = ("*",)
+    """Globs over the ids of the tasks that it fits."""
+    track: str = ""
+    """What it is allowed to see, where the suite tells tracks apart."""
+    deviations: tuple[str, ...] = ()
+    card: str = ""
+    file: str = ""
+    own: bool = False
+    """A user's own class, given by path or module on the command line."""
+
+    def __post_init__(self) -> None:
+        check_name("suite", self.suite)
+        check_name("name", self.name)
+        if ":" not in self.algorithm:
+            raise ValueError(f"algorithm: expected 'module:Class', found {self.algorithm!r}")
+        changes = [*self.tiers.values(), *(item.params for item in self.overrides)]
+        for name, value in ((n, v) for change in changes for n, v in change.items()):
+            if name not in self.params:
+                raise ValueError(f"'{name}' is set for a tier or task but is no key of params")
+            self.params[name].check(name, value)
+        for name, param in self.params.items():
+            param.check(f"params.{name}.value", param.value)
+
+    @property
+    def id(self) -> str:
+        """`suite/name`."""
+        return f"{self.suite}/{self.name}"
+
+
+def check_name(key: str, name: str) -> None:
+    """Refuse names that are no safe path component.
+
+    Raises:
+        ValueError: `name` is not lower-case letters, digits, dot, dash, underscore.
+    """
+    if not NAME.fullmatch(name):
+        raise ValueError(
+            f"{key}: expected lower-case letters, digits, dots, dashes; found {name!r}"
+        )
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Parse a TOML file.
+
+    Raises:
+        SpecError: unreadable, too big or not TOML; names the file and the line.
+    """
+    try:
+        if path.stat().st_size > MAX_SPEC_BYTES:
+            raise SpecError(f"{path}: larger than {MAX_SPEC_BYTES} bytes")
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SpecError(f"{path}: cannot read: {error.strerror or error}") from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SpecError(f"{path}: not valid TOML: {error}") from error
+
+
+def read_tasks(path: Path, shown: str) -> list[TaskSpec]:
+    """The tasks that a file declares; `shown` is the path that error messages and cards name."""
+    table = read_toml(path)
+    members = table.pop("members", None)
+    if members is None:
+        return [_task(table, shown, "")]
+    if not isinstance(members, dict) or not members:
+        raise SpecError(f"{shown}: members: expected one table per task, found {members!r:.60}")
+    return [
+        _task(_merge(table, {"name": f"{table.get('family', '')}-{name}", **own}), shown, name)
+        for name, own in members.items()
+    ]
+
+
+def _task(table: dict[str, Any], shown: str, member: str) -> TaskSpec:
+    where = f"{shown} (members.{member})" if member else shown
+    return decode(TaskSpec, {**table, "file": shown}, where)
+
+
+def read_baseline(path: Path, shown: str) -> BaselineSpec:
+    """The baseline that a file declares."""
+    return decode(BaselineSpec, {**read_toml(path), "file": shown}, shown)
+
+
+def _merge(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """`own` over `base`, table by table."""
+    merged = dict(base)
+    for key, value in own.items():
+        known = merged.get(key)
+        both = isinstance(known, Mapping) and isinstance(value, Mapping)
+        merged[key] = _merge(known, value) if both else value  # type: ignore[arg-type]
+    return merged
