@@ -119,7 +119,7 @@ class Context:
     # -- exact resume -------------------------------------------------------------------------
 
     def save_checkpoint(self, arrays: Mapping[str, np.ndarray[Any, Any]], state: Any) -> None:
-        """Keep everything needed to go on exactly here; replaces the earlier checkpoint in one step.
+        """Keep all that is needed to go on exactly here; replaces the earlier checkpoint at once.
 
         The streams of `rng` and the curve so far are kept by themselves.
 

@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from rlbench.core.arrays import Arrays, unpack
 from rlbench.core.decode import decode, json_schema
@@ -22,7 +22,7 @@ from rlbench.core.files import file_digest, pretty, read_json
 from rlbench.core.spec import NAME, Origin, Tier
 from rlbench.core.trial import Cell
 
-SCHEMA = "rlbench.record/1"
+SCHEMA: Final = "rlbench.record/1"
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _ROW = re.compile(r"[a-z0-9][A-Za-z0-9._=,+-]{0,127}")
 
@@ -102,7 +102,8 @@ class Environment:
     device: str
     gpu: str | None
     threads: int
-    deterministic: bool
+    nondeterministic: list[str]
+    """What torch warned that it did not do deterministically; empty when all was."""
     packages: dict[str, str]
 
 

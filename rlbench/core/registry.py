@@ -143,7 +143,7 @@ def _add_unique(known: dict[str, S], name: str, spec: S) -> None:
 
 
 def _find(patterns: str, known: Mapping[str, S], kind: str) -> list[S]:
-    short = [name.partition("/")[2] for name in known]
+    short: list[str] = [name.partition("/")[2] for name in known]
     found: dict[str, S] = {}
     for pattern in filter(None, (item.strip() for item in patterns.split(","))):
         whole = pattern if "/" in pattern else f"*/{pattern}"

@@ -114,9 +114,7 @@ class Store:
     def read_failure(self, trial: Trial) -> Failure | None:
         """Why the last attempt failed, or None."""
         path = self.path(trial, "failed.json")
-        if not path.exists():
-            return None
-        return decode(Failure, read_json(path), path, error=CorruptError)
+        return read_failure(path) if path.exists() else None
 
     def scan(self) -> Iterator[Path]:
         """The paths of all records here, in a fixed order."""
@@ -133,6 +131,15 @@ class Store:
             if (home := self.folder(record.cell)) != path.parent:
                 raise CorruptError(f"{path}: the record inside belongs in {home}")
             yield Stored(record, path)
+
+
+def read_failure(path: Path) -> Failure:
+    """Read a failure file.
+
+    Raises:
+        CorruptError: it is none.
+    """
+    return decode(Failure, read_json(path), path, error=CorruptError)
 
 
 def default_results() -> Path:

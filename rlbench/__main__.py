@@ -1,0 +1,6 @@
+"""`python -m rlbench`."""
+
+from rlbench.cli.main import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What several suites need to train something; imports torch, so only running trials import it."""

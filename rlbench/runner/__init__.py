@@ -1,0 +1,1 @@
+"""Specs to trials, trials to records; knows no suite by name."""

@@ -1,0 +1,1 @@
+"""Post-hoc detectors: one file a method or close family. Every score: higher = more likely OOD."""

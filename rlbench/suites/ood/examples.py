@@ -1,0 +1,125 @@
+"""Labelled examples, and the two kinds of source that give them: drawn at will, or a fixed set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from rlbench.core.errors import UsageError
+from rlbench.core.seeding import generator
+
+if TYPE_CHECKING:
+    from rlbench.core.data import DataSet
+    from rlbench.suites.ood.params import SetRef
+
+Array = np.ndarray[Any, Any]
+Split = Literal["train", "val", "test", "ood", "ood-val"]
+UNLABELLED = -1
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Inputs with their classes."""
+
+    x: Array
+    """Images, uint8 (n, h, w) grey or (n, h, w, 3); or vectors, float64 (n, d)."""
+    y: Array
+    """Class index, int64 (n,); -1 where there is none."""
+
+
+def unlabelled(x: Array) -> Examples:
+    """Examples without classes."""
+    return Examples(x, np.full(len(x), UNLABELLED, dtype=np.int64))
+
+
+Classes = tuple[int, ...]
+Maker = Callable[[np.random.Generator, Classes, int], Examples]
+"""Draws n examples of the named classes; y counts the classes in the order given."""
+Reader = Callable[["DataSet | None"], Examples]
+"""Reads a whole fixed set."""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A source that a generator draws to any size; every split has a stream of its own."""
+
+    title: str
+    shape: tuple[int, ...]
+    """Of one example."""
+    classes: int
+    """How many there are to choose from; 0 where examples have none."""
+    makers: Mapping[Split, Maker]
+    seeded: bool = False
+    """Drawn anew for every trial seed, instead of being one data set for all."""
+    atlas: bool = False
+    """Whether the glyph atlas decides its pixels."""
+    data: str = ""
+
+    @property
+    def splits(self) -> tuple[Split, ...]:
+        """What it can be asked for."""
+        return tuple(self.makers)
+
+    def load(self, ref: SetRef, split: Split, n: int, seed: int, files: DataSet | None) -> Examples:
+        """Draw `n` examples; see `sources.load`."""
+        if n < 1:
+            raise UsageError(f"source '{ref.source}' is drawn to size: expected n >= 1, found {n}")
+        rng = generator("ood", ref.source, split, *([seed] if self.seeded else []))
+        classes = ref.classes or tuple(range(self.classes))
+        return self.makers[split](rng, classes, n)
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """A finite data set, put in one fixed random order and cut into splits.
+
+    `train`, `val` and `test` never overlap. `ood` is the whole set: it is asked for by tasks whose
+    in-distribution set is another source, or other classes of this one.
+    """
+
+    title: str
+    shape: tuple[int, ...]
+    classes: int
+    read: Reader
+    shares: Mapping[Split, tuple[float, float]]
+    """Which part of the order belongs to a split, as fractions from and to."""
+    data: str = ""
+    """The declared data set that holds its files; empty where an installed library ships it."""
+    seeded: bool = False
+    atlas: bool = False
+
+    @property
+    def splits(self) -> tuple[Split, ...]:
+        """What it can be asked for."""
+        return tuple(self.shares)
+
+    def load(self, ref: SetRef, split: Split, n: int, seed: int, files: DataSet | None) -> Examples:
+        """The first `n` examples of the split (0: all); see `sources.load`. `seed` has no say."""
+        whole = self.read(files)
+        order = generator("ood", ref.source, "order").permutation(len(whole.y))
+        start, stop = (round(len(order) * share) for share in self.shares[split])
+        chosen = order[start:stop]
+        if ref.classes:
+            chosen = chosen[np.isin(whole.y[chosen], ref.classes)]
+        if n > len(chosen):
+            raise UsageError(
+                f"source '{ref.source}' has {len(chosen)} {split} examples of the classes asked"
+                f" for, expected at least {n}"
+            )
+        chosen = chosen[: n or None]
+        return Examples(whole.x[chosen], relabelled(whole.y[chosen], ref.classes))
+
+
+Source = Drawn | Fixed
+
+
+def relabelled(y: Array, classes: Classes) -> Array:
+    """Class indices counted in the order of `classes`, int64 (n,); as they are when it is empty."""
+    if not classes:
+        return y.astype(np.int64)
+    position = np.full(max(classes) + 1, UNLABELLED, dtype=np.int64)
+    position[list(classes)] = np.arange(len(classes))
+    return position[y]

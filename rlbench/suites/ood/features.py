@@ -1,0 +1,277 @@
+"""From a task to what detectors read: examples, a trained classifier and its outputs, as assets.
+
+Every asset is identified by what it is made from and never by the task, so ten detectors on twelve
+out-of-distribution sets share one classifier and one forward pass over each set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rlbench.core.assets import Asset
+from rlbench.core.context import Context
+from rlbench.core.errors import RlbenchError, UsageError
+from rlbench.core.seeding import generator
+from rlbench.learn.weights import load_arrays, to_arrays
+from rlbench.suites.ood import sources
+from rlbench.suites.ood.classifiers import (
+    Classifier,
+    ResNet8,
+    Softmax,
+    build,
+    initialise,
+    train_resnet,
+    train_softmax,
+)
+from rlbench.suites.ood.examples import Split as SplitName
+from rlbench.suites.ood.params import OodParams, Protocol, SetRef
+from rlbench.suites.ood.splits import Head, Split
+
+Array = np.ndarray[Any, Any]
+
+BATCH = 500
+"""Examples a forward pass; fixed, since sums of another grouping differ in their last bits."""
+
+
+@dataclass(frozen=True)
+class Normaliser:
+    """Maps raw examples to a classifier's inputs: per-channel mean 0 and deviation 1 on ID train.
+
+    Vectors stay as they are.
+    """
+
+    mean: Array
+    """float64 [channels]"""
+    std: Array
+    """float64 [channels], in units of pixels in [0, 1]."""
+
+    @classmethod
+    def of(cls, x: Array) -> Normaliser:
+        """From raw examples; see `Examples.x`."""
+        if x.dtype != np.uint8:
+            return cls(np.zeros(1), np.ones(1))
+        pixels = x.reshape(-1, channels(x))
+        counts = [np.bincount(pixels[:, i], minlength=256) for i in range(pixels.shape[1])]
+        levels = np.arange(256) / 255
+        mean = np.array([count @ levels for count in counts]) / len(pixels)
+        square = np.array([count @ levels**2 for count in counts]) / len(pixels)
+        # A channel without any contrast carries nothing; leave its scale alone.
+        std = np.sqrt(np.maximum(square - mean**2, 0.0))
+        return cls(mean, np.where(std > 0, std, 1.0))
+
+    def inputs(self, x: Array) -> Tensor:
+        """float32 [n, channels, h, w] from images, float64 [n, d] from vectors."""
+        if x.dtype != np.uint8:
+            return torch.from_numpy(np.array(x, dtype=np.float64))
+        images = torch.from_numpy(np.array(x)).to(torch.float32).div_(255)
+        images = images[:, None] if x.ndim == 3 else images.permute(0, 3, 1, 2).contiguous()
+        return images.sub_(self._column(self.mean)).div_(self._column(self.std))
+
+    def _column(self, values: Array) -> Tensor:
+        return torch.from_numpy(values).to(torch.float32)[:, None, None]
+
+    def scale(self, x: Array) -> Tensor:
+        """`std`, shaped and typed to broadcast over `inputs(x)`."""
+        return self._column(self.std) if x.dtype == np.uint8 else torch.from_numpy(self.std)
+
+
+def channels(x: Array) -> int:
+    """1 for grey images, 3 for colour, the number of entries for vectors."""
+    return 1 if x.ndim == 3 else x.shape[-1]
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """The assets of one task at one tier and seed; each is made when first asked for."""
+
+    ctx: Context
+    task: OodParams
+    sizes: Protocol
+
+    @property
+    def seed(self) -> int:
+        """The trial's."""
+        return self.ctx.trial.seed
+
+    def identity(self, ref: SetRef, split: SplitName) -> dict[str, Any]:
+        """What decides the examples of a set, in plain JSON (but for the seed of seeded sources).
+
+        Files are resolved here, cached or not, so that every record names the data it rests on.
+        """
+        source = sources.SOURCES[ref.source]
+        sizes = self.sizes
+        n = {"train": sizes.n_train, "val": sizes.n_val, "test": sizes.n_test}.get(
+            split, sizes.n_ood
+        )
+        return {
+            "source": ref.source,
+            "classes": list(ref.classes),
+            "split": split,
+            "n": n,
+            "atlas": self.task.atlas if source.atlas else "",
+            "data": self.ctx.data(source.data).sha256 if source.data else "",
+        }
+
+    def examples(self, ref: SetRef, split: SplitName) -> Asset:
+        """The raw set: arrays `x` and `y` of `Examples`."""
+        about = self.identity(ref, split)
+
+        def make() -> dict[str, Array]:
+            found = sources.load(ref, split, about["n"], seed=self.seed, data=self.ctx.data)
+            return {"x": found.x, "y": found.y}
+
+        seed = self.seed if sources.is_seeded(ref) else None
+        return self.ctx.asset("ood-examples", about, make, seed=seed)
+
+    @property
+    def about_classifier(self) -> dict[str, Any]:
+        """What decides the weights; the out-of-distribution set is no part of it.
+
+        The kind of device is, so that a result never depends on where an asset was made.
+        """
+        image = self.task.classifier != "softmax"
+        return {
+            "classifier": self.task.classifier,
+            "train": self.identity(self.task.id, "train"),
+            "epochs": self.sizes.epochs if image else 0,
+            "device": torch.device(self.ctx.device).type,
+        }
+
+    @cached_property
+    def n_classes(self) -> int:
+        """How many classes the classifier tells apart."""
+        return len(self.task.id.classes) or sources.SOURCES[self.task.id.source].classes
+
+    @cached_property
+    def normaliser(self) -> Normaliser:
+        """Fitted on ID train."""
+        weights = self._weights
+        return Normaliser(np.array(weights["input_mean"]), np.array(weights["input_std"]))
+
+    @cached_property
+    def classifier(self) -> Classifier:
+        """The trained classifier, frozen, in evaluation mode, on the trial's device."""
+        weights = {
+            name: array
+            for name, array in self._weights.arrays.items()
+            if name not in ("input_mean", "input_std")
+        }
+        x = self.examples(self.task.id, "train")["x"]
+        model = build(self.task.classifier, channels(x), self.n_classes)
+        load_arrays(model, weights)
+        return model.to(self.ctx.device).eval().requires_grad_(False)
+
+    @cached_property
+    def _weights(self) -> Asset:
+        return self.ctx.asset("ood-classifier", self.about_classifier, self._train, seed=self.seed)
+
+    def _train(self) -> dict[str, Array]:
+        train = self.examples(self.task.id, "train")
+        self._check_classes(train["y"])
+        normaliser = Normaliser.of(train["x"])
+        x = normaliser.inputs(train["x"]).to(self.ctx.device)
+        y = torch.from_numpy(np.array(train["y"])).to(self.ctx.device)
+        rng = generator("ood-classifier", self.task.classifier, self.seed)
+        model = build(self.task.classifier, channels(train["x"]), self.n_classes)
+        initialise(model, rng)
+        model.to(self.ctx.device)
+        if isinstance(model, Softmax):
+            train_softmax(model, x, y)
+        else:
+            train_resnet(model, x, y, rng, epochs=self.sizes.epochs)
+        return {**to_arrays(model), "input_mean": normaliser.mean, "input_std": normaliser.std}
+
+    def _check_classes(self, y: Array) -> None:
+        empty = np.flatnonzero(np.bincount(y, minlength=self.n_classes) == 0)
+        if empty.size:
+            raise UsageError(
+                f"{self.task.id.source}: training set has no example of class {empty[0]}; expected"
+                f" all {self.n_classes} classes among its {len(y)} examples"
+            )
+
+    def outputs(self, ref: SetRef, split: SplitName) -> Asset:
+        """What the classifier makes of a set: `logits` [n, C], `features` [n, D], `labels` [n].
+
+        Raises:
+            UsageError: the set's examples have another shape than those the classifier learnt on.
+            RlbenchError: an output is NaN or infinite.
+        """
+        about = {"classifier": self.about_classifier, "set": self.identity(ref, split)}
+
+        def make() -> dict[str, Array]:
+            found = self.examples(ref, split)
+            self._check_shape(ref, found["x"])
+            logits, features = self._forward(found["x"])
+            if not (np.isfinite(logits).all() and np.isfinite(features).all()):
+                raise RlbenchError(
+                    f"{self.task.classifier} on {ref.source}: outputs are not finite; its training"
+                    f" on {self.task.id.source} diverged"
+                )
+            return {"logits": logits, "features": features, "labels": found["y"]}
+
+        return self.ctx.asset("ood-outputs", about, make, seed=self.seed)
+
+    def _check_shape(self, ref: SetRef, x: Array) -> None:
+        expected = self.examples(self.task.id, "train")["x"].shape[1:]
+        if x.shape[1:] != expected:
+            raise UsageError(
+                f"{ref.source}: examples have shape {x.shape[1:]}, expected {expected} as in"
+                f" {self.task.id.source}"
+            )
+
+    def _forward(self, x: Array) -> tuple[Array, Array]:
+        model, normaliser = self.classifier, self.normaliser  # trained here, gradients still on
+        logits, features = [], []
+        with torch.inference_mode():
+            for start in range(0, len(x), BATCH):
+                inputs = normaliser.inputs(x[start : start + BATCH]).to(self.ctx.device)
+                embedded = model.embed(inputs)
+                features.append(embedded.cpu().numpy())
+                logits.append(model.head(embedded).cpu().numpy())
+        return np.concatenate(logits), np.concatenate(features)
+
+    def split(
+        self, ref: SetRef, split: SplitName, needs: frozenset[str], *, labelled: bool = False
+    ) -> Split:
+        """A set as a detector with these needs is shown it."""
+        outputs = self.outputs(ref, split)
+        device = self.ctx.device
+
+        def raw() -> Array:
+            return self.examples(ref, split)["x"]
+
+        def output(name: str) -> Callable[[], Tensor]:
+            return lambda: torch.from_numpy(np.array(outputs[name])).to(device)
+
+        fields: dict[str, Callable[[], Any]] = {
+            "logits": output("logits"),
+            "features": output("features"),
+            "predictions": lambda: output("logits")().argmax(dim=1),
+            "head": lambda: Head(self.classifier.head.weight, self.classifier.head.bias),
+            "model": lambda: self.classifier,
+            "inputs": lambda: self.normaliser.inputs(raw()).to(device),
+            "input_std": lambda: self.normaliser.scale(raw()).to(device),
+        }
+        if labelled:
+            fields["labels"] = output("labels")
+        if self.task.classifier == "resnet8":
+            fields["maps"] = lambda: self._maps(raw())
+        return Split(len(outputs["labels"]), self.n_classes, fields, needs)
+
+    def _maps(self, x: Array) -> list[Tensor]:
+        model = self.classifier
+        if not isinstance(model, ResNet8):
+            raise TypeError(f"{type(model).__name__} has no feature maps")
+        with torch.inference_mode():
+            parts = [
+                model.maps(self.normaliser.inputs(x[start : start + BATCH]).to(self.ctx.device))
+                for start in range(0, len(x), BATCH)
+            ]
+        return [torch.cat(stage) for stage in zip(*parts, strict=True)]

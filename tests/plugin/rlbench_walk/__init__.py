@@ -1,0 +1,1 @@
+"""A third-party suite, used in tests: an agent learns to walk down a corridor."""
