@@ -68,7 +68,9 @@ def face_masks(path: Path, characters: str) -> Iterator[np.ndarray[Any, Any]]:
 def atlas() -> dict[str, np.ndarray[Any, Any]]:
     """All faces' characters: `masks` (n, SIDE, SIDE), `characters` (n,) and `faces` (n,)."""
     folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
-    masks, characters, faces = [], [], []
+    masks: list[np.ndarray[Any, Any]] = []
+    characters: list[str] = []
+    faces: list[str] = []
     for face in [*FULL_FACES, *TEXT_FACES]:
         names = TEXT_ALPHABETS if face in TEXT_FACES else tuple(ALPHABETS)
         wanted = "".join(ALPHABETS[name] for name in names)

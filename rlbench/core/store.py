@@ -107,6 +107,18 @@ class Store:
             self.path(trial, ending).unlink(missing_ok=True)
         return target
 
+    def clear_leftovers(self, trial: Trial) -> None:
+        """Remove what a killed program left of its attempt to write this trial's files.
+
+        Only for the holder of the trial's lock: nobody else writes them now.
+        """
+        folder, seed = self.folder(trial.cell), f"seed-{trial.seed}"
+        leftovers = [f".{seed}.{ending}.*.tmp" for ending in ("json", "npz", "csv")]
+        for path in (path for pattern in leftovers for path in folder.glob(pattern)):
+            path.unlink(missing_ok=True)
+        for path in (self.root / ".work").glob(f".{trial.identity[:32]}-*.tmp"):
+            path.unlink(missing_ok=True)
+
     def write_failure(self, trial: Trial, failure: Failure) -> None:
         """Replace the trial's failure file."""
         write_atomic(self.path(trial, "failed.json"), pretty(asdict(failure)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,7 +59,7 @@ def read_curve(path: Path) -> Logged:
         raise CorruptError(f"{path}: no curve: {error}") from error
 
 
-def _parse(rows: csv._reader) -> Logged:  # noqa: SLF001
+def _parse(rows: Iterator[list[str]]) -> Logged:
     header = next(rows, [])
     if header[:1] != ["step"] or len(set(header)) < len(header):
         raise ValueError(f"expected a header of distinct names, 'step' first, found {header!r:.60}")

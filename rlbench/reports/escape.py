@@ -32,9 +32,7 @@ _LATEX = {
 }
 # An underscore inside a word is no emphasis in Markdown, and names are full of them; a bracket
 # before a number, as in an interval, opens no link once nothing after it can close one.
-_MARKDOWN = re.compile(
-    r"([\\`*|~]|\[(?![-0-9])|\](?=[\[(:])|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))"
-)
+_MARKDOWN = re.compile(r"([\\`*|~]|\[(?![-0-9])|\](?=[\[(:])|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 

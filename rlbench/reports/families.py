@@ -32,6 +32,8 @@ from rlbench.reports.frame import Line, lines_of
 if TYPE_CHECKING:
     import pandas as pd
 
+TIER_ORDER = (*reversed(TIERS), "custom")
+"""As reports show them: the most costly first."""
 REPS = 10_000
 """Bootstrap replicates of each interval: the ends then move by about 1 % of the width."""
 
@@ -122,7 +124,7 @@ def family_tables(frame: pd.DataFrame) -> list[FamilyTable]:
 
     def order(key: Key) -> tuple[object, ...]:
         only_reference = all(line["where"] == "reference" for line in grouped[key])
-        tier = -TIERS.index(key.tier) if key.tier in TIERS else 1  # type: ignore[arg-type]
+        tier = TIER_ORDER.index(key.tier)
         return (key.suite, tier, key.family, key.origin, only_reference, -key.version, key.source)
 
     return [_table(key, grouped[key]) for key in sorted(grouped, key=order)]

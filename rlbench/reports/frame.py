@@ -60,7 +60,7 @@ def load_results(
         UsageError: there is no such folder, or a pattern matches no record.
         MissingError: pandas is not installed.
     """
-    pd = _pandas()
+    pandas = _pandas()
     problems: list[str] = []
     lines: list[Line] = []
     for where, root in _folders(roots, reference):
@@ -68,7 +68,7 @@ def load_results(
             lines.append(_line(found.record, found.path, where))
     lines = select(lines, tasks, "task", ("task",))
     lines = select(lines, baselines, "baseline", ("baseline", "_row_id"))
-    frame = pd.DataFrame(lines, columns=_columns(lines))
+    frame: pd.DataFrame = pandas.DataFrame(lines, columns=_columns(lines))
     frame = frame.sort_values(_ORDER, kind="stable", ignore_index=True)
     frame.attrs["problems"] = problems
     return frame

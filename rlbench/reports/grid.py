@@ -15,7 +15,7 @@ from rlbench.core.stats import Interval, RankInterval
 from rlbench.reports.cells import Score
 from rlbench.reports.families import Column, FamilyTable, Row
 
-Kind = Literal["text", "number", "reference", "incomplete", "missing"]
+Kind = Literal["text", "number", "reference", "incomplete", "missing", "code"]
 
 ARROWS = {"higher": "↑", "lower": "↓"}
 MISSING = "–"

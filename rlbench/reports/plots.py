@@ -33,7 +33,7 @@ PAPER = "#ffffff"
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8a6d5a")
 _DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (6, 1.5, 1.5, 1.5)))
 _WIDTH = 6.4  # inches
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "axes.axisbelow": True,
     "axes.edgecolor": INK,
     "axes.grid": True,
@@ -43,6 +43,8 @@ _STYLE = {
     "axes.titlecolor": INK,
     "axes.titlelocation": "left",
     "axes.titlesize": 10,
+    "figure.constrained_layout.h_pad": 0.08,
+    "figure.constrained_layout.w_pad": 0.08,
     "figure.facecolor": PAPER,
     "font.family": ["DejaVu Sans"],
     "font.size": 9,
@@ -254,7 +256,7 @@ def _draw_panel(table: FamilyTable, ax: Axes, panel: Panel, handles: dict[str, A
     ax.set_title(_short(f"{column.label} · {panel.value}{arrow}"))
     ax.set_xlabel("step")
     ax.xaxis.set_major_formatter(_compact)
-    ax.xaxis.get_major_locator().set_params(nbins=5)
+    ax.locator_params(axis="x", nbins=5)
 
 
 def _compact(value: float, _position: object = None) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from rlbench.core.stats import Interval
 from rlbench.reports.cells import Score
 from rlbench.reports.escape import for_csv, for_latex, for_markdown
-from rlbench.reports.families import FamilyTable, Row
+from rlbench.reports.families import FamilyTable, Key, Row
 from rlbench.reports.grid import Entry, Grid, family_grid, interval_text
 
 CSV_COLUMNS = (
@@ -18,9 +18,8 @@ CSV_COLUMNS = (
 )  # fmt: skip
 
 
-def heading(table: FamilyTable) -> str:
+def heading(key: Key) -> str:
     """One line that says what a table holds (not escaped)."""
-    key = table.key
     return (
         f"{key.suite} · {key.family} · tier {key.tier} · {key.origin} · "
         f"version {key.version} · source {key.source[:12]}"
@@ -31,7 +30,7 @@ def markdown(tables: Sequence[FamilyTable]) -> str:
     """All tables as GitHub Markdown, each with its heading and notes."""
     parts = []
     for table in tables:
-        parts.append(f"### {for_markdown(heading(table))}\n")
+        parts.append(f"### {for_markdown(heading(table.key))}\n")
         parts.append(markdown_grid(family_grid(table)))
         if table.notes:
             parts.append("".join(f"- {for_markdown(note)}\n" for note in table.notes))
@@ -73,7 +72,7 @@ def _latex_table(table: FamilyTable) -> str:
     lines = [
         r"\begin{table}",
         r"\centering",
-        rf"\caption{{{for_latex(heading(table))}. Incomplete cells in italics are not ranked.}}",
+        rf"\caption{{{for_latex(heading(table.key))}. Incomplete cells (italics) are not ranked.}}",
         rf"\begin{{tabular}}{{{spec}}}",
         r"\toprule",
         _latex_line(grid.header),
@@ -155,7 +154,16 @@ def overview(tables: Sequence[FamilyTable]) -> Grid:
     """One line per table: what is in it, how much is complete, and who leads."""
     header = [
         Entry(name, kind="text")
-        for name in ("suite", "tier", "family", "origin", "source", "tasks", "ranked", "best by IQM")
+        for name in (
+            "suite",
+            "tier",
+            "family",
+            "origin",
+            "source",
+            "tasks",
+            "ranked",
+            "best by IQM",
+        )
     ]
     return Grid(tuple(header), tuple(map(_overview_row, tables)))
 

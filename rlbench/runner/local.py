@@ -30,6 +30,7 @@ from rlbench.runner.worker import tail
 MAX_CRASH_RETRIES = 2
 GRACE_S = 5.0
 POLL_S = 0.2
+DAY_S = 86_400.0
 
 
 class Watcher(Protocol):
@@ -200,9 +201,17 @@ class Engine:
             slot = next(number for number in range(self.settings.jobs) if number not in taken)
             self._start(self._queue.pop(0), slot)
 
-    def _start(self, batch: Batch, slot: int) -> None:
+    def _work_folder(self) -> Path:
+        """Where logs of running workers lie; those that killed programs left a day ago go."""
         folder = self.settings.results / ".work"
         folder.mkdir(parents=True, exist_ok=True)
+        for log in folder.glob("worker-*.log"):
+            if time.time() - log.stat().st_mtime > DAY_S:
+                log.unlink(missing_ok=True)
+        return folder
+
+    def _start(self, batch: Batch, slot: int) -> None:
+        folder = self._work_folder()
         handle, name = tempfile.mkstemp(prefix=f"worker-{os.getpid()}-", suffix=".log", dir=folder)
         process = subprocess.Popen(
             [sys.executable, "-m", "rlbench.runner.worker"],

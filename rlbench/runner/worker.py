@@ -170,6 +170,7 @@ class Batch:
         if state == "done":
             self.parent.tell("exists", index)
             return
+        self.bench.store.clear_leftovers(trial)
         empty(self.log)
         self.parent.tell("start", index)
         limit = self.job["time_limit"]

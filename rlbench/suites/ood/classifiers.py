@@ -158,7 +158,7 @@ def train_resnet(
     rng: np.random.Generator,
     *,
     epochs: int,
-    batch_size: int = 128,
+    batch_size: int = 64,
     peak_rate: float = 0.1,
     weight_decay: float = 5e-4,
 ) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
-from rlbench.suites.ood.examples import Array, Classes, Examples, unlabelled
+from rlbench.suites.ood.examples import Array, Classes, Examples, Maker, unlabelled
 from rlbench.suites.ood.glyph import (
     ALPHABETS,
     IMAGE,
@@ -55,11 +57,15 @@ def black_noise(rng: np.random.Generator, classes: Classes, n: int) -> Examples:
     return unlabelled(with_noise(rng, black))
 
 
-CORRUPTIONS = {
+SPOILT_DIGITS: Mapping[str, tuple[Maker, int]] = {
     "upside-down": (upside_down, len(UPSIDE_DOWN)),
     "inverted": (inverted, len(ALPHABETS["digits"])),
     "pixel-shuffled": (pixel_shuffled, len(ALPHABETS["digits"])),
-    "gaussian": (gaussian, 0),
-    "uniform": (uniform, 0),
-    "black-noise": (black_noise, 0),
+}
+"""Makers, and how many classes of digits there are to choose from."""
+
+NOISES: Mapping[str, Maker] = {
+    "gaussian": gaussian,
+    "uniform": uniform,
+    "black-noise": black_noise,
 }

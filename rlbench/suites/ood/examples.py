@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 Array = np.ndarray[Any, Any]
 Split = Literal["train", "val", "test", "ood", "ood-val"]
+ID_SPLITS: tuple[Split, ...] = ("train", "val", "test")
 UNLABELLED = -1
 
 
@@ -40,6 +41,8 @@ Maker = Callable[[np.random.Generator, Classes, int], Examples]
 """Draws n examples of the named classes; y counts the classes in the order given."""
 Reader = Callable[["DataSet | None"], Examples]
 """Reads a whole fixed set."""
+Shares = Mapping[Split, tuple[float, float]]
+"""Which part of a fixed set's order belongs to a split, as fractions from and to."""
 
 
 @dataclass(frozen=True)
@@ -84,8 +87,7 @@ class Fixed:
     shape: tuple[int, ...]
     classes: int
     read: Reader
-    shares: Mapping[Split, tuple[float, float]]
-    """Which part of the order belongs to a split, as fractions from and to."""
+    shares: Shares
     data: str = ""
     """The declared data set that holds its files; empty where an installed library ships it."""
     seeded: bool = False

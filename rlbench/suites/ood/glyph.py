@@ -70,7 +70,7 @@ def draw(
     masks = np.concatenate([atlas[c] for c in characters]).astype(np.float32) / 255.0
     y = np.arange(n, dtype=np.int64) % len(characters)
     chosen = starts[y] + rng.integers(0, counts[y])
-    inverse, shift = _transforms(rng, n)
+    inverse, shift = transforms(rng, n)
     grey = rng.uniform(*GREYS, n).astype(np.float32)
     images = np.empty((n, IMAGE, IMAGE), dtype=np.float32)
     for start in range(0, n, CHUNK):
@@ -80,7 +80,7 @@ def draw(
     return images, y
 
 
-def _transforms(rng: np.random.Generator, n: int) -> tuple[Array, Array]:
+def transforms(rng: np.random.Generator, n: int) -> tuple[Array, Array]:
     """From image to mask: matrices (n, 2, 2), and the image's shifts (n, 2), as (x, y)."""
     zoom = rng.uniform(*SIZES, n) / EM * rng.uniform(*SCALES, n)
     angle = rng.uniform(-ROTATION, ROTATION, n)
@@ -130,7 +130,8 @@ def with_noise(rng: np.random.Generator, images: Array) -> Array:
 
 def quantised(images: Array) -> Array:
     """Grey levels clipped to [0, 255] and rounded, uint8."""
-    return np.rint(np.clip(images, 0, 255)).astype(np.uint8)
+    levels: Array = np.rint(np.clip(images, 0, 255)).astype(np.uint8)
+    return levels
 
 
 def glyphs(alphabet: str) -> Maker:

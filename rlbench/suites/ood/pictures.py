@@ -24,24 +24,29 @@ def handwritten_8x8(files: DataSet | None = None) -> Examples:
 def handwritten_28x28(files: DataSet | None = None) -> Examples:
     """The same digits, enlarged to 20x20 (bilinear) inside a black 28x28 frame."""
     small = handwritten_8x8()
-    weights = _enlarging(small.x.shape[1], INNER)
-    large = weights @ small.x.astype(np.float64) @ weights.T
+    rows = _enlarged(small.x.astype(np.float64), axis=1)
     margin = (IMAGE - INNER) // 2
-    framed = np.pad(large, ((0, 0), (margin, margin), (margin, margin)))
+    framed = np.pad(_enlarged(rows, axis=2), ((0, 0), (margin, margin), (margin, margin)))
     return Examples(quantised(framed), small.y)
 
 
-def _enlarging(size: int, target: int) -> Array:
-    """The bilinear weights (target, size) between pixel centres, clamped at the edges."""
-    at = np.clip((np.arange(target) + 0.5) * size / target - 0.5, 0, size - 1)
-    return np.maximum(0.0, 1.0 - np.abs(at[:, None] - np.arange(size)[None, :]))
+def _enlarged(images: Array, axis: int) -> Array:
+    """Linear interpolation to INNER pixels along an axis, clamped at the edges."""
+    size = images.shape[axis]
+    at = np.clip((np.arange(INNER) + 0.5) * size / INNER - 0.5, 0, size - 1)
+    low = np.minimum(at.astype(int), size - 2)
+    weight = np.expand_dims(at - low, 1 if axis == 1 else 0)
+    first, second = (images.take(low + step, axis) for step in (0, 1))
+    between: Array = first + (second - first) * weight
+    return between
 
 
 def photos(rng: np.random.Generator, classes: Classes, n: int) -> Examples:
     """Grey patches of the two photographs, cut anywhere and shrunk by a zoom of 1 to 4."""
     from sklearn.datasets import load_sample_images
 
-    greys = [image.astype(np.float64) @ np.array(LUMA) for image in load_sample_images().images]
+    # Whole greys, so that the sums of `_shrunk` are exact in any order.
+    greys = [quantised(_luma(image)) for image in load_sample_images().images]
     shrunk = [_shrunk(grey, zoom) for grey in greys for zoom in ZOOMS]
     patches = np.empty((n, IMAGE, IMAGE))
     for i, which in enumerate(rng.integers(0, len(shrunk), n)):
@@ -49,6 +54,13 @@ def photos(rng: np.random.Generator, classes: Classes, n: int) -> Examples:
         top, left = rng.integers(0, height - IMAGE + 1), rng.integers(0, width - IMAGE + 1)
         patches[i] = shrunk[which][top : top + IMAGE, left : left + IMAGE]
     return unlabelled(quantised(patches))
+
+
+def _luma(image: Array) -> Array:
+    """Brightness of a colour image (h, w, 3), float64 (h, w)."""
+    red, green, blue = (image[..., i] * weight for i, weight in enumerate(LUMA))
+    brightness: Array = red + green + blue
+    return brightness
 
 
 def _shrunk(image: Array, zoom: int) -> Array:

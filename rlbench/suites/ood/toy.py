@@ -17,7 +17,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from rlbench.suites.ood.examples import Array, Classes, Drawn, Examples, Maker, unlabelled
+from rlbench.suites.ood.examples import ID_SPLITS, Array, Classes, Drawn, Examples, unlabelled
 
 DIM = 10
 
@@ -80,26 +80,16 @@ def _hole_out(rng: np.random.Generator, s: Array) -> Array:
     return _normal(rng, np.stack([3.0 * s, np.zeros_like(s)], axis=1), 0.4)
 
 
-def _inside(draw: Draw) -> Maker:
+def _toy(title: str, dim: int, inside: Draw, outside: Draw) -> Drawn:
     def make(rng: np.random.Generator, classes: Classes, n: int) -> Examples:
         y = np.arange(n, dtype=np.int64) % len(classes)
-        return Examples(draw(rng, 2.0 * np.array(classes)[y] - 1.0), y)
+        return Examples(inside(rng, 2.0 * np.array(classes)[y] - 1.0), y)
 
-    return make
+    def make_ood(rng: np.random.Generator, classes: Classes, n: int) -> Examples:
+        return unlabelled(outside(rng, 2.0 * (np.arange(n) % 2) - 1.0))
 
-
-def _outside(draw: Draw) -> Maker:
-    def make(rng: np.random.Generator, classes: Classes, n: int) -> Examples:
-        s = 2.0 * (np.arange(n) % 2) - 1.0
-        return unlabelled(draw(rng, s))
-
-    return make
-
-
-def _toy(title: str, dim: int, inside: Draw, outside: Draw) -> Drawn:
-    make = _inside(inside)
-    makers: dict[str, Maker] = {"train": make, "val": make, "test": make, "ood": _outside(outside)}
-    return Drawn(title, (dim,), 2, makers, seeded=True)  # type: ignore[arg-type]
+    makers = dict.fromkeys(ID_SPLITS, make) | {"ood": make_ood}
+    return Drawn(title, (dim,), 2, makers, seeded=True)
 
 
 TOYS = {

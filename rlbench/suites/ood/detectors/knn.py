@@ -15,12 +15,13 @@ BANK = 8192
 
 
 class Knn:
-    """Sun et al. 2022: Euclidean distance on features scaled to length one."""
+    """Sun et al. 2022: Euclidean distance, after features are scaled to length one if `unit`."""
 
     needs = frozenset({"features"})
 
-    def __init__(self, k: int) -> None:
+    def __init__(self, k: int, unit: bool) -> None:
         self.k = k
+        self.unit = unit
 
     def fit(self, train: Split, val: Split) -> None:
         """Keep all of ID train.
@@ -30,35 +31,35 @@ class Knn:
         """
         if train.n < self.k:
             raise UsageError(f"Knn: k is {self.k}, but there are {train.n} training examples")
-        self._bank = functional.normalize(train.features, eps=1e-12)
+        self._bank = self._scaled(train.features)
 
     def score(self, test: Split) -> Tensor:
-        """|z/|z| - its k-th nearest neighbour|, float64."""
-        z = functional.normalize(test.features, eps=1e-12)
+        """|z - its k-th nearest neighbour|, float64."""
+        z = self._scaled(test.features)
         return torch.cat([self._distances(part) for part in z.split(QUERIES)])
 
+    def _scaled(self, z: Tensor) -> Tensor:
+        return functional.normalize(z, eps=1e-12) if self.unit else z
+
     def _distances(self, z: Tensor) -> Tensor:
-        """Found by cosine; measured as a difference in float64, where 2 - 2 cos would cancel."""
+        """Neighbours are found by products; their distances would cancel there, so are taken anew."""
         nearest = kth_nearest(z, self._bank, self.k)
         return (z.double() - self._bank[nearest].double()).norm(dim=1)
 
 
 def kth_nearest(z: Tensor, bank: Tensor, k: int) -> Tensor:
-    """Index into `bank` [N, D] of the row with the k-th largest product with each of `z` [n, D].
+    """Index into `bank` [N, D] of the k-th nearest row of each of `z` [n, D], by Euclid.
 
     The k best so far are merged with every chunk of the bank, so no [n, N] matrix is held.
     """
-    best: tuple[Tensor, Tensor] | None = None
+    half = bank.square().sum(dim=1) / 2
+    values, index = z.new_empty(len(z), 0), torch.empty(len(z), 0, dtype=torch.int64).to(z.device)
     for start in range(0, len(bank), BANK):
-        products = z @ bank[start : start + BANK].T
-        values, index = products.topk(min(k, products.shape[1]), dim=1)
-        index = index + start
-        if best is not None:
-            values = torch.cat([best[0], values], dim=1)
-            index = torch.cat([best[1], index], dim=1)
-            values, chosen = values.topk(min(k, values.shape[1]), dim=1)
-            index = index.gather(1, chosen)
-        best = values, index
-    if best is None or best[1].shape[1] < k:
-        raise ValueError(f"expected at least {k} rows in the bank, found {len(bank)}")
-    return best[1][:, k - 1]
+        # |z|^2 / 2 is left out of the squared distance, as it ranks nothing.
+        near = torch.addmm(half[start : start + BANK], z, bank[start : start + BANK].T, beta=-1)
+        found, place = near.topk(min(k, near.shape[1]), dim=1)
+        values = torch.cat([values, found], dim=1)
+        index = torch.cat([index, place + start], dim=1)
+        values, chosen = values.topk(min(k, values.shape[1]), dim=1)
+        index = index.gather(1, chosen)
+    return index[:, k - 1]

@@ -1,0 +1,59 @@
+"""From raw examples to what a classifier reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Normaliser:
+    """Maps raw examples to a classifier's inputs: per-channel mean 0 and deviation 1 on ID train.
+
+    Vectors stay as they are.
+    """
+
+    mean: Array
+    """float64 [channels]"""
+    std: Array
+    """float64 [channels], in units of pixels in [0, 1]."""
+
+    @classmethod
+    def of(cls, x: Array) -> Normaliser:
+        """From raw examples; see `Examples.x`."""
+        if x.dtype != np.uint8:
+            return cls(np.zeros(1), np.ones(1))
+        pixels = x.reshape(-1, channels(x))
+        counts = [np.bincount(pixels[:, i], minlength=256) for i in range(pixels.shape[1])]
+        levels = np.arange(256) / 255
+        mean = np.array([count @ levels for count in counts]) / len(pixels)
+        square = np.array([count @ levels**2 for count in counts]) / len(pixels)
+        # A channel without any contrast carries nothing; leave its scale alone.
+        std = np.sqrt(np.maximum(square - mean**2, 0.0))
+        return cls(mean, np.where(std > 0, std, 1.0))
+
+    def inputs(self, x: Array) -> Tensor:
+        """float32 [n, channels, h, w] from images, float64 [n, d] from vectors."""
+        if x.dtype != np.uint8:
+            return torch.from_numpy(np.array(x, dtype=np.float64))
+        images = torch.from_numpy(np.array(x)).to(torch.float32).div_(255)
+        images = images[:, None] if x.ndim == 3 else images.permute(0, 3, 1, 2).contiguous()
+        return images.sub_(self._column(self.mean)).div_(self._column(self.std))
+
+    def _column(self, values: Array) -> Tensor:
+        return torch.from_numpy(values).to(torch.float32)[:, None, None]
+
+    def scale(self, x: Array) -> Tensor:
+        """`std`, shaped and typed to broadcast over `inputs(x)`."""
+        return self._column(self.std) if x.dtype == np.uint8 else torch.from_numpy(self.std)
+
+
+def channels(x: Array) -> int:
+    """1 for grey images, 3 for colour, the number of entries for vectors."""
+    return 1 if x.ndim == 3 else x.shape[-1]
