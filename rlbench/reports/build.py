@@ -180,11 +180,14 @@ def _claim(folder: Path) -> None:
 
 
 def _counts(lines: Sequence[Line]) -> dict[str, int]:
-    names = {"suites": "suite", "tasks": "task"}
-    counts = {name: len({line[key] for line in lines}) for name, key in names.items()}
-    counts["baselines"] = len({(line["suite"], line["row"]) for line in lines})
     own = sum(line["where"] == "local" for line in lines)
-    return {**counts, "records of yours": own, "reference records": len(lines) - own}
+    return {
+        "suite": len({line["suite"] for line in lines}),
+        "task": len({line["task"] for line in lines}),
+        "baseline": len({(line["suite"], line["row"]) for line in lines}),
+        "local record": own,
+        "reference record": len(lines) - own,
+    }
 
 
 def _page_notes(corrupt: Sequence[str]) -> list[str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from itertools import groupby
 
@@ -22,8 +22,10 @@ from rlbench.reports.plots import Plot
 from rlbench.reports.svg import inline_svg
 
 GENERATOR = '<meta name="generator" content="rlbench report">'
+_LINKED = 2  # the family, in the overview
+_LEAD = 2  # rank and IQM
 _LONG_NOTES = 8
-_WRAPPED = 60  # characters beyond which a field may break over lines
+_WRAPPED = 40  # characters beyond which a field may break over lines
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ def render(page: Page) -> str:
         f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; "
         "img-src data:; base-uri 'none'; form-action 'none'"
     )
-    counts = ", ".join(f"{count} {name}" for name, count in page.counts.items())
+    counts = ", ".join(_count(count, name) for name, count in page.counts.items() if count)
     body = [
         _section("overview", "Overview", _overview(page)),
         *_suites(page),
@@ -101,7 +103,7 @@ def _contents(page: Page) -> str:
     for suite, sections in _by_suite(page):
         inner = "".join(
             f'<li><a href="#{one.anchor}">{for_html(one.table.key.family)}'
-            f'<span class="tag">{for_html(one.table.key.tier)}</span></a></li>'
+            f'<span class="tag">{for_html(_tag(one, sections))}</span></a></li>'
             for one in sections
         )
         anchor = f"suite-{slug(suite)}"
@@ -111,6 +113,13 @@ def _contents(page: Page) -> str:
         '<nav aria-label="Contents"><details open><summary>Contents</summary>'
         f"<ul>{''.join(items)}</ul></details></nav>"
     )
+
+
+def _tag(section: Section, siblings: Sequence[Section]) -> str:
+    """The tier, with version and source where several tables would read alike."""
+    key = section.table.key
+    alone = sum(other.table.key[:4] == key[:4] for other in siblings) == 1
+    return key.tier if alone else f"{key.tier} v{key.version} {key.source[:6]}"
 
 
 def _by_suite(page: Page) -> list[tuple[str, list[Section]]]:
@@ -143,16 +152,9 @@ _LEGEND = (
 
 
 def _overview(page: Page) -> str:
-    links = {
-        index: section.anchor for index, section in enumerate(page.sections)
-    }  # the overview has one row per section, in the same order
     rows = "".join(
-        _row(
-            [*(Entry(e.text, e.text, "text") for e in row)],
-            link=links[index],
-            link_at=2,
-        )
-        for index, row in enumerate(page.overview.rows)
+        _row([replace(entry, sort=entry.text) for entry in entries], link=section.anchor)
+        for entries, section in zip(page.overview.rows, page.sections, strict=True)
     )
     legend = "".join(f"<dt>{for_html(t)}</dt><dd>{for_html(d)}</dd>" for t, d in _LEGEND)
     return (
@@ -176,7 +178,9 @@ def _suites(page: Page) -> Iterable[str]:
 def _family(section: Section, siblings: Sequence[Section]) -> str:
     table = section.table
     key = table.key
-    facts = f"version {key.version} · source {key.source[:12]} · {len(table.rows)} baselines"
+    facts = (
+        f"version {key.version} · source {key.source[:12]} · {_count(len(table.rows), 'baseline')}"
+    )
     parts = [
         f'<article class="card" id="{section.anchor}"><h3>{for_html(key.family)} '
         f'<span class="tag">{for_html(key.tier)}</span> '
@@ -207,12 +211,20 @@ def _elsewhere(section: Section, siblings: Sequence[Section]) -> str:
 
 def _family_table(table: FamilyTable) -> str:
     grid = family_grid(table)
+    order = _reading_order(grid, len(table.columns))
     rows = "".join(
-        _row(entries, row=row, border=1 + len(table.columns))
+        _row([entries[index] for index in order], row=row)
         for entries, row in zip(grid.rows, table.rows, strict=True)
     )
     label = f"{table.key.family}, tier {table.key.tier}"
-    return _table(grid.header, rows, label, border=1 + len(table.columns))
+    return _table([grid.header[index] for index in order], rows, label)
+
+
+def _reading_order(grid: Grid, tasks: int) -> list[int]:
+    """Baseline, rank and IQM first: on a narrow screen the rest has to be scrolled to."""
+    order = list(range(len(grid.header)))
+    aggregates = order[1 + tasks :]
+    return [0, *aggregates[-1:], *aggregates[:1], *order[1 : 1 + tasks], *aggregates[1:-1]]
 
 
 def _view(view: ViewTable) -> str:
@@ -260,12 +272,11 @@ def _plain_table(grid: Grid, label: str) -> str:
     return _table(grid.header, "".join(_row(row) for row in grid.rows), label)
 
 
-def _table(header: Sequence[Entry], rows: str, label: str, border: int = -1) -> str:
+def _table(header: Sequence[Entry], rows: str, label: str) -> str:
     """A sortable table in a box of its own that scrolls, so that the page never does sideways."""
     heads = "".join(
-        f'<th scope="col" class="{_classes(entry, index == border)}"'
-        f"{_hint(entry)}>{for_html(entry.text)}</th>"
-        for index, entry in enumerate(header)
+        f'<th scope="col" class="{_classes(entry)}"{_hint(entry)}>{for_html(entry.text)}</th>'
+        for entry in header
     )
     return (
         f'<div class="scroll" tabindex="0" role="region" aria-label="{for_html(label)}">'
@@ -278,20 +289,16 @@ def _row(
     entries: Sequence[Entry],
     *,
     row: Row | None = None,
-    border: int = -1,
     link: str = "",
-    link_at: int = -1,
 ) -> str:
     """One table row; the first field heads it."""
-    lead = row is not None and row.summary is not None and row.summary.rank.low == 1
+    top = row is not None and row.summary is not None and row.summary.rank.low == 1
     cells = []
     for index, entry in enumerate(entries):
         text = _text(entry, row if index == 0 else None)
-        if index == link_at:
+        if link and index == _LINKED:
             text = f'<a href="#{link}">{text}</a>'
-        classes = _classes(entry, index == border)
-        if lead and index >= border > 0:
-            classes += " lead"
+        classes = _classes(entry) + (" top" if top and 0 < index <= _LEAD else "")
         tag, scope = ("th", ' scope="row"') if index == 0 else ("td", "")
         cells.append(f'<{tag}{scope} class="{classes}"{_sort(entry)}{_hint(entry)}>{text}</{tag}>')
     unranked = ' class="unranked"' if row is not None and row.summary is None else ""
@@ -307,14 +314,15 @@ def _text(entry: Entry, row: Row | None) -> str:
         return f"<code>{for_html(entry.text)}</code>"
     number, space, rest = entry.text.partition(" ")
     if entry.kind in ("number", "incomplete") and space and entry.sort is not None:
-        return f'{for_html(number)} <span class="more">{for_html(rest)}</span>'
+        more = f' <span class="more">{for_html(rest)}</span>'
+        return f'<span class="value">{for_html(number)}</span>{more}'
     return for_html(entry.text)
 
 
-def _classes(entry: Entry, border: bool) -> str:
+def _classes(entry: Entry) -> str:
     wrap = " wrap" if len(entry.text) > _WRAPPED and entry.kind == "text" else ""
     kind = "text" if entry.kind == "reference" else entry.kind
-    return f"{kind}{wrap}{' first-aggregate' if border else ''}"
+    return f"{kind}{wrap}"
 
 
 def _sort(entry: Entry) -> str:
@@ -322,6 +330,10 @@ def _sort(entry: Entry) -> str:
         return ""
     value = repr(entry.sort) if isinstance(entry.sort, float) else entry.sort
     return f' data-sort="{for_html(value)}"'
+
+
+def _count(number: int, name: str) -> str:
+    return f"{number} {name}{'' if number == 1 else 's'}"
 
 
 def _hint(entry: Entry) -> str:

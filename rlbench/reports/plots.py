@@ -32,7 +32,7 @@ PAPER = "#ffffff"
 # Okabe & Ito 2008, without black (that is the ink) and yellow (too faint on white).
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8a6d5a")
 _DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (6, 1.5, 1.5, 1.5)))
-_WIDTH = 6.4  # inches
+_WIDTH = 5.4  # inches
 _STYLE: dict[Any, Any] = {
     "axes.axisbelow": True,
     "axes.edgecolor": INK,
@@ -186,8 +186,6 @@ def _intervals(table: FamilyTable) -> Figure:
 
 
 def _ranks(table: FamilyTable) -> Figure:
-    from matplotlib.ticker import MaxNLocator
-
     figure, ax = _rows_axes(table.ranked)
     for y, row in enumerate(table.ranked):
         if row.summary is None:
@@ -198,7 +196,7 @@ def _ranks(table: FamilyTable) -> Figure:
         known = rank.low is not None
         _mark(ax, y, rank.point, (low - 0.25, high + 0.25) if known else None, row)
     ax.set_xlim(0.5, len(table.ranked) + 0.5)
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    ax.set_xticks(range(1, len(table.ranked) + 1, 1 + len(table.ranked) // 15))
     ax.set_xlabel("← rank by IQM")
     return figure
 
@@ -274,4 +272,4 @@ def _pair(low: float | None, high: float | None) -> tuple[float, float] | None:
 def _short(text: str) -> str:
     """A label that leaves room for the data; the table has the whole name."""
     text = re.sub(r"\s+", " ", plain(text))
-    return text if len(text) <= 32 else f"{text[:31]}…"
+    return text if len(text) <= 28 else f"{text[:27]}…"

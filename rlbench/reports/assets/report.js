@@ -27,5 +27,7 @@ for (const table of document.querySelectorAll("table.sortable")) {
     heading.append(button);
   });
 }
-const contents = document.querySelector("nav details");
-if (contents && window.matchMedia("(max-width: 60rem)").matches) contents.open = false;
+// On a narrow screen the numbers come first.
+if (window.matchMedia("(max-width: 60rem)").matches) {
+  for (const part of document.querySelectorAll("nav details, details.legend")) part.open = false;
+}

@@ -36,7 +36,7 @@ class Softmax(nn.Module):
 class ResNet8(nn.Module):
     """Three basic residual blocks of widths 16, 32 and 64 behind a stride-2 stem (He et al. 2016).
 
-    78,042 parameters for grey images and ten classes; D = 64. The stride in the stem makes it four
+    77,562 parameters for grey images and ten classes; D = 64. The stride in the stem makes it four
     times cheaper than the CIFAR layout and still reads 8x8 images (down to 1x1 maps).
     """
 
@@ -99,7 +99,8 @@ def build(name: Literal["softmax", "resnet8"], width: int, n_classes: int) -> Cl
     """
     with torch.device("meta"):
         model = Softmax(width, n_classes) if name == "softmax" else ResNet8(width, n_classes)
-    return model.to_empty(device="cpu")
+    # Channels last makes these small convolutions up to twice as fast on a CPU.
+    return model.to_empty(device="cpu").to(memory_format=torch.channels_last)
 
 
 def initialise(model: nn.Module, rng: np.random.Generator) -> None:
@@ -148,7 +149,7 @@ def train_softmax(model: Softmax, x: Tensor, y: Tensor, *, l2: float = 1e-4) -> 
         loss.backward()  # type: ignore[no-untyped-call]
         return loss
 
-    optimiser.step(closure)
+    optimiser.step(closure)  # type: ignore[no-untyped-call]
 
 
 def train_resnet(
@@ -188,7 +189,7 @@ def train_resnet(
     model.train()
     for _ in range(epochs):
         order = torch.from_numpy(rng.permutation(len(x))[: steps * batch]).to(x.device)
-        for index in order.split(batch):
+        for index in torch.split(order, batch):
             optimiser.zero_grad()
             loss = functional.cross_entropy(model(x[index]), y[index])
             loss.backward()  # type: ignore[no-untyped-call]

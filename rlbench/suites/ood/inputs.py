@@ -43,7 +43,7 @@ class Normaliser:
         if x.dtype != np.uint8:
             return torch.from_numpy(np.array(x, dtype=np.float64))
         images = torch.from_numpy(np.array(x)).to(torch.float32).div_(255)
-        images = images[:, None] if x.ndim == 3 else images.permute(0, 3, 1, 2).contiguous()
+        images = images[:, None] if x.ndim == 3 else images.permute(0, 3, 1, 2)
         return images.sub_(self._column(self.mean)).div_(self._column(self.std))
 
     def _column(self, values: Array) -> Tensor:

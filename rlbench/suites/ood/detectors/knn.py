@@ -36,15 +36,16 @@ class Knn:
     def score(self, test: Split) -> Tensor:
         """|z - its k-th nearest neighbour|, float64."""
         z = self._scaled(test.features)
-        return torch.cat([self._distances(part) for part in z.split(QUERIES)])
+        return torch.cat([self._distances(part) for part in torch.split(z, QUERIES)])
 
     def _scaled(self, z: Tensor) -> Tensor:
         return functional.normalize(z, eps=1e-12) if self.unit else z
 
     def _distances(self, z: Tensor) -> Tensor:
-        """Neighbours are found by products; their distances would cancel there, so are taken anew."""
+        """Found by products, in which a small distance would cancel; so it is taken anew."""
         nearest = kth_nearest(z, self._bank, self.k)
-        return (z.double() - self._bank[nearest].double()).norm(dim=1)
+        gap: Tensor = z.double() - self._bank[nearest].double()
+        return gap.square().sum(dim=1).sqrt()
 
 
 def kth_nearest(z: Tensor, bank: Tensor, k: int) -> Tensor:

@@ -32,7 +32,7 @@ class Odin:
     def score(self, test: Split) -> Tensor:
         """Log-odds of softmax(f(x') / T), which rank like - max softmax."""
         step = self.magnitude / test.input_std
-        parts = [self._score(test.model, x, step) for x in test.inputs.split(BATCH)]
+        parts = [self._score(test.model, x, step) for x in torch.split(test.inputs, BATCH)]
         return torch.cat(parts)
 
     def _score(self, model: torch.nn.Module, x: Tensor, step: Tensor) -> Tensor:

@@ -35,7 +35,7 @@ class Vim:
         self._origin = -torch.linalg.pinv(weight) @ bias
         centred = z - self._origin
         # Eigenvalues ascend, so the principal directions are the last columns.
-        _, vectors = torch.linalg.eigh(centred.T @ centred / len(z))
+        vectors: Tensor = torch.linalg.eigh(centred.T @ centred / len(z)).eigenvectors
         self._principal = vectors[:, -width:]
         top = train.logits.double().amax(dim=1).mean()
         self._alpha = top / self._residual(z).mean()
@@ -47,6 +47,6 @@ class Vim:
 
     def _residual(self, z: Tensor) -> Tensor:
         """Length of what the principal subspace leaves of z - origin, [n]."""
-        centred = z - self._origin
-        inside = (centred @ self._principal).square().sum(dim=1)
+        centred: Tensor = z - self._origin
+        inside: Tensor = (centred @ self._principal).square().sum(dim=1)
         return (centred.square().sum(dim=1) - inside).clamp_min(0).sqrt()
