@@ -68,7 +68,7 @@ class _Decoder:
                 known = ", ".join(sorted(fields))
                 raise self.error(
                     f"{self.source}: {_join(key, name)}: unknown key"
-                    f"{closest(str(name), fields)} (known: {known})"
+                    f"{closest(_shown(name), fields)} (known: {known})"
                 )
         values = {}
         for name, field in fields.items():
@@ -128,7 +128,10 @@ class _Decoder:
 
     def scalar(self, hint: Any, found: Any, key: str) -> Any:
         if hint is float and type(found) is int:
-            return float(found)
+            try:
+                return float(found)
+            except OverflowError:
+                raise self.fail(key, "a finite number", found) from None
         if type(found) is not hint:
             raise self.fail(key, describe(hint), found)
         if hint is float and not math.isfinite(found):
@@ -137,7 +140,13 @@ class _Decoder:
 
 
 def _join(key: str, name: str) -> str:
-    return f"{key}.{name}" if key else str(name)
+    return f"{key}.{_shown(name)}" if key else _shown(name)
+
+
+def _shown(name: str) -> str:
+    """A key from anybody's file, fit for one line of an error message."""
+    short = name if len(name) <= 60 else name[:57] + "..."
+    return short if short.isprintable() else ascii(short)
 
 
 @functools.cache

@@ -6,6 +6,7 @@ twice the disk space while writing, and one fsync a file.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -24,7 +25,8 @@ def canonical(value: Any) -> bytes:
     """The canonical JSON bytes of a value: sorted keys, no spaces, floats by repr, no NaN.
 
     Raises:
-        ValueError: the value holds NaN, infinity or something JSON has no word for.
+        ValueError: the value holds NaN, infinity or text that is not Unicode.
+        TypeError: the value holds something that JSON has no word for.
     """
     text = json.dumps(
         value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
@@ -84,6 +86,8 @@ def publish(
     """
     staged: dict[Path, Path] = {}
     try:
+        if create_only is not None and create_only != withdraw and create_only.exists():
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(create_only))
         for path, data in files.items():
             staged[path] = _stage(path, data)
         if withdraw is not None:
@@ -94,9 +98,10 @@ def publish(
             else:
                 temporary.replace(path)
         sync_folder(next(iter(files)).parent)
-    except FileExistsError:
-        raise
     except OSError as error:
+        taken = isinstance(error, FileExistsError) and create_only is not None
+        if taken and create_only.exists():
+            raise
         where = error.filename or next(iter(files))
         raise StorageError(f"{where}: cannot write: {error.strerror or error}") from error
     finally:
@@ -142,6 +147,7 @@ def read_json(path: Path, *, max_bytes: int = MAX_JSON_BYTES) -> dict[str, Any]:
         text = path.read_bytes().decode("utf-8")
         value = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_no_duplicates)
         too_deep = _depth(value) > MAX_JSON_DEPTH
+        canonical(value)  # what we could not write again: 1e999, half a surrogate pair
     except OSError as error:
         raise CorruptError(f"{path}: cannot read: {error.strerror or error}") from error
     except (ValueError, RecursionError) as error:
@@ -169,6 +175,6 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in pairs:
         if key in found:
-            raise ValueError(f"key '{key}' appears twice")
+            raise ValueError(f"key {key!r:.60} appears twice")
         found[key] = value
     return found

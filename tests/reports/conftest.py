@@ -105,11 +105,16 @@ def write_record(
     return target
 
 
-Write = Callable[..., Path]
+@pytest.fixture(autouse=True)
+def reference(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder that stands for the records shipped with rlbench; empty unless a test fills it."""
+    folder = tmp_path / "shipped"
+    monkeypatch.setattr("rlbench.reports.frame.bundled", lambda name: folder)
+    return folder
 
 
 @pytest.fixture
-def write() -> Write:
+def write() -> Callable[..., Path]:
     """The maker of one trial's files, for tests that need a particular record."""
     return write_record
 
@@ -123,3 +128,23 @@ def write_cell() -> Callable[..., None]:
             write_record(root, seed=seed, value=value, **fields)
 
     return write
+
+
+@pytest.fixture
+def results(tmp_path: Path, reference: Path, write_cell: Callable[..., None]) -> Path:
+    """Two tasks, one of them "lower is better": two whole rows, a partial one, a reference row."""
+    root = tmp_path / "results"
+    loss: dict[str, Any] = {
+        "task": "toy/toys-beta", "direction": "lower", "points": (100.0, 0.0), "metric": "loss",
+        "unit": "%",
+    }  # fmt: skip
+    alpha = {"task": "toy/toys-alpha"}
+    write_cell(root, [0.71, 0.74, 0.69, 0.77, 0.72], row="good", **alpha)
+    write_cell(root, [21.0, 24.5, 19.25, 26.0, 22.5], row="good", **loss)
+    write_cell(root, [0.41, 0.45, 0.52, 0.38, 0.49], row="base+k=3", **alpha)
+    write_cell(root, [62.0, 55.5, 71.25, 58.0, 60.5], row="base+k=3", **loss)
+    write_cell(root, [0.91, 0.93, 0.95, 0.9, 0.92], row="part", **alpha)
+    write_cell(root, [5.0, 7.0, 6.5], row="part", **loss)
+    write_cell(reference, [0.7, 0.73, 0.7, 0.76, 0.71], row="good", **alpha)
+    write_cell(reference, [22.0, 25.5, 20.25, 27.0, 23.5], row="good", **loss)
+    return root

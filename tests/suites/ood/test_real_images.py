@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import os
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -18,13 +17,15 @@ from rlbench.core.arrays import pack
 from rlbench.core.bundled import bundled
 from rlbench.core.data import DataSet, DataStore, read_data_specs
 from rlbench.core.errors import CorruptError, MissingError
-from rlbench.suites.ood.examples import Array, Split
+from rlbench.suites.ood.examples import Array, Examples, Split
 from rlbench.suites.ood.params import SetRef
+from rlbench.suites.ood.pictures import handwritten_8x8, handwritten_28x28, photos
 from rlbench.suites.ood.real import idx_pair, npz_pair, npz_whole, read_idx
 from rlbench.suites.ood.sources import SOURCES, load
 
-rng = np.random.default_rng(0)
-IMAGES = rng.integers(0, 256, (20, 28, 28), dtype=np.uint8)
+Reader = Callable[[DataSet | None], Examples]
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (20, 28, 28), dtype=np.uint8)
 LABELS = np.arange(20, dtype=np.uint8) % 10
 
 
@@ -38,7 +39,9 @@ def write(path: Path, raw: bytes) -> Path:
     return path
 
 
-def small_copy(folder: Path, reader: str, images: Any = IMAGES, labels: Any = LABELS) -> DataSet:
+def small_copy(
+    folder: Path, reader: str, images: Array = IMAGES, labels: Array = LABELS
+) -> DataSet:
     """A tiny set in the true format of a reader."""
     paths = {"images": folder / "images", "labels": folder / "labels"}
     if reader == "idx_pair":
@@ -101,26 +104,30 @@ def test_a_gzip_file_cut_or_flipped_anywhere_is_never_read(tmp_path: Path, data:
         read_idx(path, 3)
 
 
-@pytest.mark.parametrize("reader", [idx_pair, npz_pair, npz_whole])
-class TestReader:
-    def test_reads_the_true_format(self, tmp_path: Path, reader: Callable[..., Any]) -> None:
-        found = reader(small_copy(tmp_path, reader.__name__))
-        assert np.array_equal(found.x, IMAGES)
-        assert np.array_equal(found.y, LABELS)
-        assert found.y.dtype == np.int64
+each_reader = pytest.mark.parametrize("reader", [idx_pair, npz_pair, npz_whole])
 
-    @pytest.mark.parametrize(
-        ("images", "labels", "words"),
-        [
-            (IMAGES, LABELS[:-1], "20 images, but labels uint8 \\(19,\\)"),
-            (IMAGES[:, :, :27].copy(), LABELS, "expected uint8 images \\(n, 28, 28\\)"),
-        ],
-    )
-    def test_refuses_what_does_not_fit(
-        self, tmp_path: Path, reader: Callable[..., Any], images: Array, labels: Array, words: str
-    ) -> None:
-        with pytest.raises(CorruptError, match=words):
-            reader(small_copy(tmp_path, reader.__name__, images, labels))
+
+@each_reader
+def test_a_reader_reads_its_true_format(tmp_path: Path, reader: Reader) -> None:
+    found = reader(small_copy(tmp_path, reader.__name__))
+    assert np.array_equal(found.x, IMAGES)
+    assert np.array_equal(found.y, LABELS)
+    assert found.y.dtype == np.int64
+
+
+@each_reader
+@pytest.mark.parametrize(
+    ("images", "labels", "words"),
+    [
+        (IMAGES, LABELS[:-1], r"20 images, but labels uint8 \(19,\)"),
+        (IMAGES[:, :, :27].copy(), LABELS, r"expected uint8 images \(n, 28, 28\)"),
+    ],
+)
+def test_a_reader_refuses_what_does_not_fit(
+    tmp_path: Path, reader: Reader, images: Array, labels: Array, words: str
+) -> None:
+    with pytest.raises(CorruptError, match=words):
+        reader(small_copy(tmp_path, reader.__name__, images, labels))
 
 
 def test_an_npz_without_its_array_names_what_it_holds(tmp_path: Path) -> None:
@@ -163,7 +170,25 @@ def test_a_published_set_is_whole(name: str, split: Split, size: int) -> None:
 def test_an_absent_set_says_what_to_put_where(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(os.environ, "RLBENCH_DATA", str(tmp_path))
-    monkeypatch.setitem(os.environ, "RLBENCH_CACHE", str(tmp_path))
+    monkeypatch.setenv("RLBENCH_DATA", str(tmp_path))
+    monkeypatch.setenv("RLBENCH_CACHE", str(tmp_path))
     with pytest.raises(MissingError, match=r"put mnist_test/t10k.* under .*https?://"):
         load(SetRef("mnist"), "train", 0, seed=0, data=store().get)
+
+
+def test_enlarged_handwriting_is_the_same_digit_in_a_black_frame() -> None:
+    small, large = handwritten_8x8(), handwritten_28x28()
+    assert np.array_equal(small.y, large.y)
+    inner = large.x[:, 4:24, 4:24]
+    assert large.x.sum() == inner.sum()
+    blocks = inner.reshape(-1, 4, 5, 4, 5).mean((2, 4))  # 5 pixels for every 2 of the original
+    originals = small.x.reshape(-1, 4, 2, 4, 2).mean((2, 4))
+    assert np.corrcoef(blocks.ravel(), originals.ravel())[0, 1] > 0.97
+
+
+def test_photo_patches_are_smooth_unlike_noise() -> None:
+    x = photos(np.random.default_rng(0), (), 300).x.astype(float)
+    assert np.corrcoef(x[:, :, 1:].ravel(), x[:, :, :-1].ravel())[0, 1] > 0.9
+    assert 60 < x.mean() < 190
+    assert x.min() < 20
+    assert x.max() > 235
