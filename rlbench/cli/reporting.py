@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from rlbench.cli.output import json_out, say
 from rlbench.core.errors import ExitCode
 from rlbench.core.spec import TIERS
 
@@ -52,7 +52,9 @@ _no_reference = click.option(
     help="html writes everything to --out; the others only print tables.",
 )
 @_no_reference
-@click.option("--json", "as_json", is_flag=True, help="Print the tables as one JSON object.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print the tables as JSON, and make no files."
+)
 def report(
     task: str,
     baseline: str,
@@ -75,16 +77,16 @@ def report(
     if form != "html" or as_json:
         frame = load_for_report(roots, **wanted)  # type: ignore[arg-type]
         tables = family_tables(frame)
-        click.echo(_json_tables(tables) if as_json else FORMATS[form](tables), nl=as_json)
+        if as_json:
+            json_out({"tables": list(map(_json_table, tables))})
+        else:
+            click.echo(FORMATS[form](tables), nl=False)
         _finish(frame.attrs["problems"], corrupt=bool(frame.attrs["problems"]))
         return
     made = build_report(roots, out, **wanted)  # type: ignore[arg-type]
     click.echo(made.summary, nl=False)
-    click.echo(
-        f"{made.html} ({len(made.families)} tables, {len(made.tables)} table files, "
-        f"{len(made.plots)} plot files)",
-        err=True,
-    )
+    files = f"{len(made.tables)} files of tables, {len(made.plots)} of plots"
+    say(f"{made.html} ({files} beside it)")
     _finish(made.problems, corrupt=made.corrupt)
 
 
@@ -95,7 +97,7 @@ def report(
 @click.option("--tier", type=click.Choice(TIERS), help="Only this tier.")
 @_results
 @_no_reference
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def compare(
     a: str,
     b: str,
@@ -116,7 +118,7 @@ def compare(
     frame: pd.DataFrame = load_for_report(roots, reference=not no_reference, tasks=task)
     found = comparing.compare(frame, a, b, tier=tier)
     if as_json:
-        click.echo(json.dumps({"comparisons": [_json_comparison(one) for one in found]}, indent=1))
+        json_out({"comparisons": list(map(_json_comparison, found))})
     else:
         click.echo("\n".join(map(_text_comparison, found)), nl=False)
     _finish(frame.attrs["problems"], corrupt=bool(frame.attrs["problems"]))
@@ -127,7 +129,7 @@ def _finish(problems: Any, *, corrupt: bool) -> None:
     from rlbench.reports.escape import plain
 
     for problem in problems:
-        click.echo(plain(problem), err=True)
+        say(plain(problem))
     if corrupt:
         raise click.exceptions.Exit(int(ExitCode.NEGATIVE))
 
@@ -156,17 +158,13 @@ def _json_comparison(found: FamilyComparison) -> dict[str, Any]:
     }
 
 
-def _json_tables(tables: list[FamilyTable]) -> str:
-    shown = [
-        {
-            **table.key._asdict(),
-            "tasks": [dataclasses.asdict(column) for column in table.columns],
-            "rows": [_json_row(table, row) for row in table.rows],
-            "notes": list(table.notes),
-        }
-        for table in tables
-    ]
-    return json.dumps({"tables": shown}, indent=1, allow_nan=False)
+def _json_table(table: FamilyTable) -> dict[str, Any]:
+    return {
+        **table.key._asdict(),
+        "tasks": [dataclasses.asdict(column) for column in table.columns],
+        "rows": [_json_row(table, row) for row in table.rows],
+        "notes": list(table.notes),
+    }
 
 
 def _json_row(table: FamilyTable, row: Row) -> dict[str, Any]:

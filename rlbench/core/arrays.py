@@ -7,12 +7,14 @@ before it allocates anything, and never unpickles.
 from __future__ import annotations
 
 import io
+import math
 import re
+import struct
 import zipfile
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -21,9 +23,18 @@ from rlbench.core.errors import CorruptError
 Arrays = dict[str, np.ndarray[Any, Any]]
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.:-]{0,63}")
-_KINDS = "biufU"
-# NotImplementedError is the zip reader's word for a compression method that it lacks.
-_BROKEN = (zipfile.BadZipFile, zlib.error, ValueError, KeyError, EOFError, NotImplementedError)
+_TYPE = r"\|b1|\|[iu]1|[<>](?:[iu][248]|f[248]|U\d{1,6})"
+_HEADER = re.compile(
+    rf"\{{'descr': '({_TYPE})', 'fortran_order': (True|False),"
+    r" 'shape': \(((?:\d{1,18}(?:, \d{1,18})*,?)?)\), \} *\n"
+)
+_MAGIC = b"\x93NUMPY\x01\x00"
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+# RuntimeError is the zip reader's word for encryption and for methods that it lacks.
+_BROKEN = (
+    zipfile.BadZipFile, zlib.error, struct.error, ValueError, KeyError, EOFError, RuntimeError,
+    OverflowError,
+)  # fmt: skip
 MAX_ARRAYS = 4096
 MAX_BYTES = 4 * 1024**3
 
@@ -38,7 +49,7 @@ def pack(arrays: Mapping[str, np.ndarray[Any, Any]]) -> bytes:
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in sorted(arrays):
             array = np.ascontiguousarray(arrays[name]).reshape(np.shape(arrays[name]))
-            if not _NAME.fullmatch(name) or array.dtype.kind not in _KINDS:
+            if not _NAME.fullmatch(name) or not re.fullmatch(_TYPE, array.dtype.str):
                 raise ValueError(f"array '{name}' of type {array.dtype}: not a plain named array")
             member = io.BytesIO()
             np.lib.format.write_array(member, array, allow_pickle=False)
@@ -63,6 +74,8 @@ def unpack(path: Path, *, max_bytes: int = MAX_BYTES) -> Arrays:
             members = archive.infolist()
             if len(members) > MAX_ARRAYS or sum(m.file_size for m in members) > max_bytes:
                 raise CorruptError(f"{path}: larger than {max_bytes} bytes or {MAX_ARRAYS} arrays")
+            if len({member.filename for member in members}) < len(members):
+                raise CorruptError(f"{path}: a name appears twice")
             return dict(_read_member(archive, member) for member in members)
     except OSError as error:
         raise CorruptError(f"{path}: cannot read: {error.strerror or error}") from error
@@ -76,19 +89,24 @@ def _read_member(
     name = member.filename.removesuffix(".npy")
     if not _NAME.fullmatch(name) or not member.filename.endswith(".npy"):
         raise ValueError(f"member {member.filename!r} is no array")
+    if member.compress_type not in _METHODS:
+        raise ValueError(f"array '{name}' is compressed by an unusual method")
     with archive.open(member) as stream:
-        version = np.lib.format.read_magic(stream)
-        if version != (1, 0):
-            raise ValueError(f"array '{name}' has format version {version}")
-        header = np.lib.format.read_array_header_1_0(stream)
-        shape, fortran, dtype = header
-        if dtype.kind not in _KINDS or dtype.hasobject:
-            raise ValueError(f"array '{name}' has type {dtype}")
-        count = 1
-        for size in shape:
-            count *= size
-        if count * dtype.itemsize != member.file_size - stream.tell() or min(shape, default=0) < 0:
+        shape, fortran, dtype = _read_header(stream, name)
+        if math.prod(shape) * dtype.itemsize != member.file_size - stream.tell():
             raise ValueError(f"array '{name}' claims shape {shape} but holds other data")
         data = stream.read()
     array = np.frombuffer(data, dtype=dtype)
     return name, array.reshape(shape[::-1]).T.copy() if fortran else array.reshape(shape).copy()
+
+
+def _read_header(stream: IO[bytes], name: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Shape, whether in Fortran's order, and type: matched as text, never evaluated."""
+    if stream.read(len(_MAGIC)) != _MAGIC:
+        raise ValueError(f"array '{name}' is not in npy format 1.0")
+    size = int.from_bytes(stream.read(2), "little")
+    found = _HEADER.fullmatch(stream.read(size).decode("latin-1"))
+    if found is None:
+        raise ValueError(f"array '{name}' has a type or a header that is not plain")
+    shape = tuple(int(number) for number in found[3].split(",") if number)
+    return shape, found[2] == "True", np.dtype(found[1])

@@ -126,7 +126,7 @@ def _write(
                 raise ValueError(f"asset array name {name!r}: expected a plain word")
             path = temporary / f"{name}.npy"
             with path.open("wb") as stream:
-                np.save(stream, np.ascontiguousarray(array), allow_pickle=False)
+                np.save(stream, np.asarray(array, order="C"), allow_pickle=False)
                 stream.flush()
                 os.fsync(stream.fileno())
             hashes[name] = file_digest(path)
@@ -148,15 +148,15 @@ def _read(folder: Path, kind: str, key: str) -> Asset | None:
     try:
         about = read_json(folder / "asset.json")
         hashes = about.pop("sha256")
-        if digest(about) != key:
+        if digest(about) != key or not all(map(_NAME.fullmatch, hashes)):
             return None
-        paths = {name: folder / f"{name}.npy" for name in hashes if _NAME.fullmatch(name)}
+        paths = {name: folder / f"{name}.npy" for name in hashes}
         if any(file_digest(path) != hashes[name] for name, path in paths.items()):
             return None
         arrays = {
             name: np.load(path, mmap_mode="r", allow_pickle=False) for name, path in paths.items()
         }
-    except (CorruptError, KeyError, ValueError, OSError):
+    except (CorruptError, KeyError, TypeError, ValueError, OSError):
         return None
     return Asset(kind, key, arrays)
 
@@ -164,8 +164,11 @@ def _read(folder: Path, kind: str, key: str) -> Asset | None:
 def list_assets(root: Path) -> Iterator[AssetInfo]:
     """The finished assets under a cache folder, of every source, by kind and key."""
     for path in sorted((root / "assets").glob("*/*/asset.json")):
-        about = read_json(path)
-        size = sum(file.stat().st_size for file in path.parent.iterdir())
-        yield AssetInfo(
-            about["kind"], path.parent.name, about["params"], about["seed"], size, path.parent
-        )
+        folder = path.parent
+        try:
+            about = read_json(path)
+            kind, params, seed = about["kind"], about["params"], about["seed"]
+        except (CorruptError, KeyError):
+            continue  # it will be made again when it is asked for
+        size = sum(file.stat().st_size for file in folder.iterdir())
+        yield AssetInfo(kind, folder.name, params, seed, size, folder)

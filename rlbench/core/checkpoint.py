@@ -53,7 +53,7 @@ class CheckpointFile:
         try:
             arrays = unpack(self.path)
             rest = json.loads(arrays.pop(_STATE).tobytes())
-        except (CorruptError, KeyError, ValueError):
+            return Checkpoint(arrays, rest["state"], rest["streams"], rest["curve"])
+        except (CorruptError, KeyError, TypeError, ValueError):
             self.path.unlink(missing_ok=True)
             return None
-        return Checkpoint(arrays, rest["state"], rest["streams"], rest["curve"])

@@ -99,8 +99,7 @@ def publish(
                 temporary.replace(path)
         sync_folder(next(iter(files)).parent)
     except OSError as error:
-        taken = isinstance(error, FileExistsError) and create_only is not None
-        if taken and create_only.exists():
+        if isinstance(error, FileExistsError) and create_only and create_only.exists():
             raise
         where = error.filename or next(iter(files))
         raise StorageError(f"{where}: cannot write: {error.strerror or error}") from error

@@ -39,7 +39,7 @@ def gpus() -> tuple[str, ...]:
     answer = subprocess.run(query, capture_output=True, text=True, check=False, timeout=20)
     names = [line.strip() for line in answer.stdout.splitlines() if line.strip()]
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if answer.returncode != 0 or visible == "":
+    if answer.returncode != 0 or visible in ("", "-1"):
         return ()
     return tuple(names[: len(visible.split(","))] if visible else names)
 

@@ -20,11 +20,10 @@ from rlbench.core.decode import decode, json_schema
 from rlbench.core.errors import CorruptError
 from rlbench.core.files import file_digest, pretty, read_json
 from rlbench.core.spec import NAME, Origin, Tier
-from rlbench.core.trial import Cell
+from rlbench.core.trial import VARIANT, Cell
 
 SCHEMA: Final = "rlbench.record/1"
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_ROW = re.compile(r"[a-z0-9][A-Za-z0-9._=,+-]{0,127}")
 
 
 @dataclass(frozen=True)
@@ -145,8 +144,11 @@ class Record:
         suite, _, name = self.task.id.partition("/")
         if suite != self.suite or not NAME.fullmatch(suite) or not NAME.fullmatch(name):
             raise ValueError(f"task.id: expected '{self.suite}/name', found {self.task.id!r}")
-        if not self.baseline.id.startswith(f"{suite}/") or not _ROW.fullmatch(self.cell.row):
+        owner, _, baseline = self.baseline.id.partition("/")
+        if owner != suite or not NAME.fullmatch(baseline):
             raise ValueError(f"baseline.id: expected '{suite}/name', found {self.baseline.id!r}")
+        if not VARIANT.fullmatch(word := self.baseline.variant):
+            raise ValueError(f"baseline.variant: expected a plain word, found {word!r:.60}")
         if self.seed < 0 or self.task.version < 1:
             raise ValueError("seed, task.version: expected an integer from 0 and from 1")
         for kind, sibling in (("npz", self.evidence), ("csv", self.curve)):
@@ -154,6 +156,10 @@ class Record:
                 sibling.file != f"seed-{self.seed}.{kind}" or not _SHA256.fullmatch(sibling.sha256)
             ):
                 raise ValueError(f"siblings: expected seed-{self.seed}.{kind} with its sha256")
+        if self.primary.name not in self.metrics:
+            raise ValueError(f"metrics: expected a value of '{self.primary.name}', the primary one")
+        if self.nonfinite.keys() != {n for n, value in self.metrics.items() if value is None}:
+            raise ValueError("nonfinite: expected the names of the metrics that are null")
 
     @property
     def cell(self) -> Cell:

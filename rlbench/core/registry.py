@@ -24,7 +24,7 @@ from typing import Any, TypeVar
 
 from rlbench.core.bundled import bundled
 from rlbench.core.data import DataSpec, read_data_specs
-from rlbench.core.errors import MissingError, RlbenchError, SpecError, UsageError, closest
+from rlbench.core.errors import MissingError, SpecError, UsageError, closest
 from rlbench.core.source import code_digest, module_file
 from rlbench.core.spec import BaselineSpec, TaskSpec, read_baseline, read_tasks
 from rlbench.core.suite import Suite
@@ -59,25 +59,30 @@ class Registry:
                 if origin is None:
                     raise SpecError(f"no module {point.value}")
                 registry.add_root(origin.parent)
-            except RlbenchError as error:
+            except Exception as error:  # whatever a stranger's package does, the rest works
                 warnings.warn(f"plug-in '{point.name}' is left out: {error}", stacklevel=2)
         return registry
 
     def add_root(self, root: Path) -> None:
-        """Add the specs in `root/tasks` and `root/baselines`.
+        """Add the specs in `root/tasks` and `root/baselines`, all of them or none.
 
         Raises:
             SpecError: neither folder is there, or a file in them is malformed.
         """
         if not (root / "tasks").is_dir() and not (root / "baselines").is_dir():
             raise SpecError(f"{root}: expected a folder 'tasks' or 'baselines' in it")
-        self._add(root / "tasks", root / "baselines", str(root))
+        whole = Registry(dict(self.tasks), dict(self.baselines), dict(self.data))
+        whole._add(root / "tasks", root / "baselines", str(root))
+        self.tasks, self.baselines, self.data = whole.tasks, whole.baselines, whole.data
 
     def _add(self, tasks: Path, baselines: Path, shown_root: str) -> None:
         for path in sorted(tasks.rglob("*.toml")):
             shown = _shown(path, tasks, shown_root)
             if path.name == "data.toml":
-                self.data |= read_data_specs(path, shown)
+                for name, data in read_data_specs(path, shown).items():
+                    if name in self.data:
+                        raise SpecError(f"{shown}: data set '{name}' is already declared")
+                    self.data[name] = data
             elif path.parent != tasks:
                 for task in read_tasks(path, shown):
                     _add_unique(self.tasks, task.id, task)
@@ -87,7 +92,13 @@ class Registry:
 
     @cached_property
     def _suites(self) -> Mapping[str, EntryPoint]:
-        return {point.name: point for point in entry_points(group="rlbench.suites")}
+        found: dict[str, EntryPoint] = {}
+        for point in entry_points(group="rlbench.suites"):
+            first = found.setdefault(point.name, point)
+            if first.value != point.value:
+                names = f"registered as {first.value} and as {point.value}; the first is used"
+                warnings.warn(f"suite '{point.name}' is {names}", stacklevel=2)
+        return found
 
     @property
     def suite_names(self) -> list[str]:
@@ -190,15 +201,18 @@ def own_baseline(word: str, suite: str, overrides: Iterable[str]) -> BaselineSpe
         if accepted is not None and key not in accepted:
             known = ", ".join(accepted) or "none"
             raise UsageError(f"{name} takes no parameter '{key}'{closest(key, accepted)} ({known})")
-    return BaselineSpec(
-        suite=suite,
-        name="own-" + re.sub(r"(?<=[a-z0-9])(?=[A-Z])|_+", "-", name).lower(),
-        version=1,
-        title=f"{name} (your own)",
-        algorithm=word,
-        source="the user",
-        own=True,
-    )
+    try:
+        return BaselineSpec(
+            suite=suite,
+            name="own-" + re.sub(r"(?<=[a-z0-9])(?=[A-Z])|_+", "-", name).lower(),
+            version=1,
+            title=f"{name} (your own)",
+            algorithm=word,
+            source="the user",
+            own=True,
+        )
+    except ValueError as error:
+        raise UsageError(f"{path}: class {name}: {error}") from error
 
 
 def _parameters(node: ast.ClassDef) -> list[str] | None:
@@ -208,13 +222,15 @@ def _parameters(node: ast.ClassDef) -> list[str] | None:
             if item.args.kwarg:
                 return None
             return [arg.arg for arg in [*item.args.args[1:], *item.args.kwonlyargs]]
+    if node.bases:
+        return None
     if node.decorator_list:  # a dataclass's fields
         return [
             item.target.id
             for item in node.body
             if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name)
         ]
-    return None if node.bases else []
+    return []
 
 
 def split_algorithm(word: str) -> tuple[str, str]:

@@ -19,7 +19,10 @@ CONFIRMATION_SEEDS = (200, 201, 202, 203, 204)
 
 
 def entropy(*words: str | int) -> int:
-    """A 128-bit integer from words; any two different lists of words give unrelated ones."""
+    """A 128-bit integer from words; different lists of words give unrelated ones.
+
+    A number and its text count as the same word, and no word may hold the character 0x1F.
+    """
     text = "\x1f".join(["rlbench-seed-1", *map(str, words)])
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:16], "big")
 

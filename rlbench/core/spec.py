@@ -6,7 +6,9 @@ what they share and each `[members.NAME]` table what is its own (merged over the
 
 from __future__ import annotations
 
+import math
 import re
+import sys
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,8 +16,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from rlbench.core.decode import decode, describe
-from rlbench.core.errors import SpecError
-from rlbench.core.files import digest
+from rlbench.core.errors import SpecError, closest
+from rlbench.core.files import canonical, digest
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 MAX_SPEC_BYTES = 1024 * 1024
@@ -100,9 +102,17 @@ class TaskSpec:
             check_name(key, getattr(self, key))
         if self.version < 1:
             raise ValueError(f"version: expected an integer from 1, found {self.version}")
-        unknown = set(self.tiers) - set(TIERS)
-        if unknown or not self.tiers:
-            raise ValueError(f"tiers: expected some of {', '.join(TIERS)}, found {sorted(unknown)}")
+        if not self.tiers:
+            raise ValueError(f"tiers: expected some of {', '.join(TIERS)}, found none")
+        _check_tiers("tiers", self.tiers)
+        _check_tiers("seeds", self.seeds)
+        for tier, seeds in self.seeds.items():
+            if not seeds or min(seeds) < 0 or len(set(seeds)) < len(seeds):
+                raise ValueError(f"seeds.{tier}: expected different integers from 0, found {seeds}")
+        try:
+            canonical([self.params, self.tiers])
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"params, tiers: expected plain finite values: {error}") from error
 
     @property
     def id(self) -> str:
@@ -146,6 +156,11 @@ class Param:
     low: float | None = None
     high: float | None = None
 
+    def __post_init__(self) -> None:
+        limited = self.low is not None or self.high is not None
+        if limited and type(self.value) not in (int, float):
+            raise ValueError(f"low, high: expected a number to limit, found {self.value!r}")
+
     def check(self, name: str, found: Any) -> Any:
         """Validate an override's type and range, and return it (an integer may stand for a float).
 
@@ -154,10 +169,10 @@ class Param:
         """
         kind = type(self.value)
         if kind is float and type(found) is int:
-            found = float(found)
+            found = float(found) if abs(found) <= sys.float_info.max else math.inf
         if self.value is not None and type(found) is not kind:
             raise ValueError(f"{name}: expected {describe(kind)}, found {found!r}")
-        if isinstance(found, float) and not abs(found) < float("inf"):
+        if isinstance(found, float) and not math.isfinite(found):
             raise ValueError(f"{name}: expected a finite number, found {found!r}")
         if self.choices and found not in self.choices:
             raise ValueError(f"{name}: expected one of {list(self.choices)}, found {found!r}")
@@ -206,6 +221,9 @@ class BaselineSpec:
     def __post_init__(self) -> None:
         check_name("suite", self.suite)
         check_name("name", self.name)
+        if self.version < 1:
+            raise ValueError(f"version: expected an integer from 1, found {self.version}")
+        _check_tiers("tiers", self.tiers)
         if ":" not in self.algorithm:
             raise ValueError(f"algorithm: expected 'module:Class', found {self.algorithm!r}")
         changes = [*self.tiers.values(), *(item.params for item in self.overrides)]
@@ -234,6 +252,13 @@ def check_name(key: str, name: str) -> None:
         )
 
 
+def _check_tiers(key: str, tables: Mapping[str, Any]) -> None:
+    for tier in tables:
+        if tier not in TIERS:
+            hint = closest(tier, TIERS)
+            raise ValueError(f"{key}: expected some of {', '.join(TIERS)}, found '{tier}'{hint}")
+
+
 def read_toml(path: Path) -> dict[str, Any]:
     """Parse a TOML file.
 
@@ -246,7 +271,7 @@ def read_toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise SpecError(f"{path}: cannot read: {error.strerror or error}") from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise SpecError(f"{path}: not valid TOML: {error}") from error
 
 
@@ -258,6 +283,9 @@ def read_tasks(path: Path, shown: str) -> list[TaskSpec]:
         return [_task(table, shown, "")]
     if not isinstance(members, dict) or not members:
         raise SpecError(f"{shown}: members: expected one table per task, found {members!r:.60}")
+    for name, own in members.items():
+        if not isinstance(own, dict):
+            raise SpecError(f"{shown}: members.{name}: expected a table, found {own!r:.60}")
     return [
         _task(_merge(table, {"name": f"{table.get('family', '')}-{name}", **own}), shown, name)
         for name, own in members.items()

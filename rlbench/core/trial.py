@@ -17,6 +17,9 @@ IDENTITY_VERSION = 1
 """Raised, never reused, when the meaning of the identity changes (golden test)."""
 
 MAX_VARIANT = 48
+VARIANT = re.compile(rf"[A-Za-z0-9._=,-]{{0,{MAX_VARIANT + 9}}}")
+"""What the name of a variant may be: readable up to a length, then a dash and eight digits."""
+_WORD = re.compile(r"[A-Za-z][A-Za-z0-9._-]*")
 
 
 @dataclass(frozen=True)
@@ -66,15 +69,14 @@ class Trial:
     @property
     def variant(self) -> str:
         """A readable name for what was overridden; empty for the recipe itself."""
-        changed = dict(self.overrides)
-        words = [f"{name}={value}" for name, value in sorted(changed.items())]
+        words = [f"{name}={value}" for name, value in sorted(self.overrides.items())]
         if self.tier != self.base_tier:
             words.append(f"from-{self.base_tier}")
         text = ",".join(words)
         safe = re.sub(r"[^A-Za-z0-9._=,-]", "-", text)
-        if safe != text or len(safe) > MAX_VARIANT:
-            return f"{safe[:MAX_VARIANT]}-{digest(changed)[:8]}"
-        return safe
+        if safe == text and len(text) <= MAX_VARIANT and all(map(_tells, self.overrides.values())):
+            return text
+        return f"{safe[:MAX_VARIANT]}-{digest([text, dict(self.overrides)])[:8]}"
 
     @property
     def cell(self) -> Cell:
@@ -106,6 +108,7 @@ class Trial:
             "baseline": {
                 "id": self.baseline.id,
                 "version": self.baseline.version,
+                "algorithm": self.baseline.algorithm.rpartition(":")[2],
                 "params": dict(self.params),
                 "algorithm_sha256": self.algorithm_sha256,
             },
@@ -118,6 +121,13 @@ class Trial:
     def identity(self) -> str:
         """sha256 (hex) of `asked`."""
         return digest(self.asked)
+
+
+def _tells(value: Any) -> bool:
+    """Whether a value's text stands for no other value: the number 1 and the text '1' share one."""
+    if not isinstance(value, str):
+        return True
+    return bool(_WORD.fullmatch(value)) and value not in ("True", "False", "None")
 
 
 def resolve_params(

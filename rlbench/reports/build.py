@@ -193,4 +193,5 @@ def _counts(lines: Sequence[Line]) -> dict[str, int]:
 def _page_notes(corrupt: Sequence[str]) -> list[str]:
     if not corrupt:
         return []
-    return [f"{len(corrupt)} corrupt records were left out; rlbench report names them"]
+    were = "record was" if len(corrupt) == 1 else "records were"
+    return [f"{len(corrupt)} corrupt {were} left out; rlbench report names them"]

@@ -6,7 +6,6 @@ recipe, is complete. What is missing stays missing: it is never 0 and never fill
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +13,9 @@ from dataclasses import dataclass
 from rlbench.core.errors import MissingError
 from rlbench.core.stats import Interval, t_interval
 from rlbench.reports.frame import EXTRA, Line
+
+LIMIT = 1e100
+"""Greater numbers count as infinite: sums of their squares would be."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,12 @@ def score_cell(lines: Sequence[Line]) -> Score:
 
 
 def _finite(line: Line) -> bool:
-    return math.isfinite(line["value"]) and math.isfinite(line["normalised"])
+    return usable(line["value"]) and usable(line["normalised"])
+
+
+def usable(value: float) -> bool:
+    """Whether statistics can be computed with it; NaN and infinities fail."""
+    return abs(value) < LIMIT
 
 
 def _interval(values: Sequence[float]) -> Interval | None:

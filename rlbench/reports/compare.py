@@ -65,10 +65,12 @@ def compare(
         tier: this tier only.
 
     Raises:
-        UsageError: no row has one of the names.
+        UsageError: no row has one of the names, or both are the same.
         RlbenchError: there is nothing that both have complete.
         MissingError: scipy is not installed.
     """
+    if a == b:
+        raise UsageError(f"'{a}' is named twice; compare two different rows")
     tables = [t for t in family_tables(frame) if tier is None or t.key.tier == tier]
     _check_names(tables, (a, b), tier)
     found = []
@@ -151,7 +153,7 @@ def _grid_row(found: FamilyComparison, one: TaskDifference) -> tuple[Entry, ...]
     else:
         ends = (number_text(end, digits) for end in (one.test.low, one.test.high))
         winner = {"A": found.a, "B": found.b, "": "not told apart"}[one.better]
-        p = "<0.001" if one.test.p < 0.001 else f"{one.test.p:.3f}"
+        p = f"{one.test.p:.1e}" if 0 < one.test.p < 0.001 else f"{one.test.p:.3f}"
         tail = [f"[{', '.join(ends)}]", p, f"{one.test.hedges_g:+.2f}", winner]
     texts = [f"{one.task} {ARROWS[one.direction]}", *means, difference, *tail]
     return tuple(Entry(text, kind="text") for text in texts)

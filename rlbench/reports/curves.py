@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 
 from rlbench.core.errors import CorruptError
 from rlbench.core.stats import Array, Band, curve_band
+from rlbench.reports.cells import usable
 from rlbench.reports.families import Column, FamilyTable, Row
 from rlbench.reports.frame import Line
 
@@ -19,6 +19,8 @@ MAX_BYTES = 32 * 1024 * 1024
 MAX_POINTS = 200
 MAX_VALUES = 4
 """Panels for a task that logs much but not its primary metric."""
+MAX_PANELS = 24
+"""Panels of a family: more would not be read, and the picture would grow without end."""
 
 Logged = dict[str, dict[int, float]]
 """A value's name to its points, step by step."""
@@ -69,8 +71,8 @@ def _parse(rows: Iterator[list[str]]) -> Logged:
         for name, text in zip(header[1:], fields[1:], strict=True):
             if text:
                 value = float(text)
-                if not math.isfinite(value):
-                    raise ValueError(f"step {step}: {name} is {text}")
+                if not usable(value):
+                    raise ValueError(f"step {step}: {name} is {text:.20}")
                 logged[name][step] = value
     return logged
 
@@ -100,7 +102,9 @@ def panels(table: FamilyTable, lines: Sequence[Line]) -> tuple[list[Panel], list
                 found.append(Panel(column, name, tuple(series)))
         if len(names) > MAX_VALUES:
             notes.append(f"{column.label}: {len(names) - MAX_VALUES} more logged values not drawn")
-    return found, notes
+    if len(found) > MAX_PANELS:
+        notes.append(f"curves: {len(found) - MAX_PANELS} more panels not drawn")
+    return found[:MAX_PANELS], notes
 
 
 def _curves(

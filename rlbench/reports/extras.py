@@ -104,7 +104,7 @@ def _build(view: View, frame: pd.DataFrame) -> tuple[Grid | None, str]:
 
 
 def frame_grid(frame: pd.DataFrame) -> Grid:
-    """A frame as a grid: a named index becomes columns, numbers get three significant digits."""
+    """A frame as a grid: a named index becomes columns, and a column has one precision."""
     if any(name is not None for name in frame.index.names):
         frame = frame.reset_index()
     columns = [frame.iloc[:, index].tolist() for index in range(frame.shape[1])]

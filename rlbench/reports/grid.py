@@ -1,7 +1,7 @@
 """A table before it has a format: entries with a text, a value to sort by and what they mean.
 
-The texts follow one rule for numbers: three significant digits of the greatest value in the
-column, so that a column lines up, and three decimals for normalised scores.
+One rule for numbers: three decimals in a column of values up to 1, one less for each power of
+ten above, one more for each below; so a column lines up. Normalised scores have three.
 """
 
 from __future__ import annotations
@@ -59,12 +59,24 @@ def family_grid(table: FamilyTable) -> Grid:
     return Grid(tuple(header), tuple(rows))
 
 
+def metrics_line(table: FamilyTable) -> str:
+    """What the tasks measure, in which unit, and which way is better (not escaped)."""
+    kinds: dict[str, list[str]] = {}
+    for column in table.columns:
+        unit = f" ({column.unit})" if column.unit else ""
+        kind = f"{column.metric}{unit}, {column.direction} is better"
+        kinds.setdefault(kind, []).append(column.label)
+    if len(kinds) == 1:
+        return f"Tasks: {next(iter(kinds))}."
+    return " ".join(f"{', '.join(labels)}: {kind}." for kind, labels in kinds.items())
+
+
 def decimals(values: Iterable[float]) -> int:
-    """How many decimals give the greatest of `values` three significant digits (0 to 6)."""
+    """How many decimals a column of `values` gets: 3 up to 1, 2 up to 10, … (0 to 6)."""
     greatest = max((abs(value) for value in values), default=0.0)
     if not greatest > 0:
         return 3
-    return min(6, max(0, 2 - math.floor(math.log10(greatest))))
+    return min(6, max(0, 3 - math.ceil(math.log10(greatest))))
 
 
 def interval_text(interval: Interval, digits: int = 3) -> str:

@@ -17,7 +17,7 @@ from itertools import groupby
 from rlbench.reports.escape import for_html, slug
 from rlbench.reports.extras import ViewTable
 from rlbench.reports.families import FamilyTable, Row
-from rlbench.reports.grid import Entry, Grid, family_grid
+from rlbench.reports.grid import Entry, Grid, family_grid, metrics_line
 from rlbench.reports.plots import Plot
 from rlbench.reports.svg import inline_svg
 
@@ -160,7 +160,7 @@ def _overview(page: Page) -> str:
     return (
         f'<div class="card">{_table(page.overview.header, rows, "Overview")}'
         f"{_notes(page.notes)}</div>\n"
-        f'<details class="card legend" open><summary><b>How to read this</b></summary>'
+        f'<details class="card legend"><summary><b>How to read this</b></summary>'
         f"<dl>{legend}</dl></details>"
     )
 
@@ -185,7 +185,8 @@ def _family(section: Section, siblings: Sequence[Section]) -> str:
         f'<article class="card" id="{section.anchor}"><h3>{for_html(key.family)} '
         f'<span class="tag">{for_html(key.tier)}</span> '
         f'<span class="tag">{for_html(key.origin)}</span></h3>',
-        f'<p class="meta">{for_html(facts)}{_elsewhere(section, siblings)}</p>',
+        f'<p class="meta">{for_html(facts)}{_elsewhere(section, siblings)}<br>'
+        f"{for_html(metrics_line(table))}</p>",
         _family_table(table),
         _notes([*table.notes, *section.notes]),
     ]

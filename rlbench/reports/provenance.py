@@ -32,7 +32,7 @@ def origins(lines: Sequence[Line]) -> Grid:
         )
 
     names = (
-        "suite", "records", "number", "source digest", "rlbench (commit)", "device", "CPU",
+        "suite", "where", "records", "source digest", "rlbench (commit)", "device", "CPU",
         "software", "nondeterministic operations",
     )  # fmt: skip
     rows = []
@@ -40,7 +40,7 @@ def origins(lines: Sequence[Line]) -> Grid:
         count = len(list(group))
         suite, where, *rest = (Entry(text, text, "text") for text in found)
         rows.append((suite, where, Entry(str(count), float(count)), *rest))
-    header = [Entry(name, kind="number" if name == "number" else "text") for name in names]
+    header = [Entry(name, kind="number" if name == "records" else "text") for name in names]
     return Grid(tuple(header), tuple(rows))
 
 

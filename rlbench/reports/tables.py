@@ -10,7 +10,7 @@ from rlbench.core.stats import Interval
 from rlbench.reports.cells import Score
 from rlbench.reports.escape import for_csv, for_latex, for_markdown
 from rlbench.reports.families import FamilyTable, Key, Row
-from rlbench.reports.grid import Entry, Grid, family_grid, interval_text
+from rlbench.reports.grid import Entry, Grid, family_grid, interval_text, metrics_line
 
 CSV_COLUMNS = (
     "suite", "tier", "family", "origin", "version", "source", "baseline", "where", "kind", "name",
@@ -31,6 +31,7 @@ def markdown(tables: Sequence[FamilyTable]) -> str:
     parts = []
     for table in tables:
         parts.append(f"### {for_markdown(heading(table.key))}\n")
+        parts.append(f"{for_markdown(metrics_line(table))}\n")
         parts.append(markdown_grid(family_grid(table)))
         if table.notes:
             parts.append("".join(f"- {for_markdown(note)}\n" for note in table.notes))

@@ -19,10 +19,10 @@ words = st.lists(st.text(st.characters(codec="ascii", min_codepoint=32)) | st.in
 
 def test_streams_are_what_they_always_were() -> None:
     # Every published number hangs on these: never change them.
-    assert entropy("ood", "glyph-symbols", 3, "train") == 0x0
-    assert small_seed("ood", "glyph-symbols", 3, "train") == 0
+    assert entropy("ood", "glyph-symbols", 3, "train") == 0xBA8B16AD736FD4E194577734BF23BF22
+    assert small_seed("ood", "glyph-symbols", 3, "train") == 6720931223519619696
     drawn = generator("ued", "maze", 0, "eval").integers(0, 1 << 32, 4)
-    assert drawn.tolist() == []
+    assert drawn.tolist() == [3592595451, 244534723, 1975042980, 2382855763]
 
 
 @given(words)

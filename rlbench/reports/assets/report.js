@@ -28,6 +28,4 @@ for (const table of document.querySelectorAll("table.sortable")) {
   });
 }
 // On a narrow screen the numbers come first.
-if (window.matchMedia("(max-width: 60rem)").matches) {
-  for (const part of document.querySelectorAll("nav details, details.legend")) part.open = false;
-}
+if (window.matchMedia("(max-width: 60rem)").matches) document.querySelector("nav details").open = false;

@@ -6,12 +6,14 @@ Both split into `embed` (inputs to features) and `head` (features to logits).
 from __future__ import annotations
 
 import math
-from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from rlbench.core.errors import UsageError
+from rlbench.suites.ood.params import ClassifierName
 
 WIDTHS = (16, 32, 64)
 
@@ -91,16 +93,23 @@ class Block(nn.Module):
 Classifier = Softmax | ResNet8
 
 
-def build(name: Literal["softmax", "resnet8"], width: int, n_classes: int) -> Classifier:
+def build(name: ClassifierName, width: int, n_classes: int) -> Classifier:
     """An untrained classifier; `width` is the number of channels or of vector entries.
 
     Its parameters are unset memory: fill them with `initialise` or `load_arrays`. That keeps
     construction from drawing on torch's global generator.
+
+    Raises:
+        UsageError: there is no classifier of that name here.
     """
+    if name not in ("softmax", "resnet8"):
+        raise UsageError(f"classifier '{name}' is not built in; expected 'softmax' or 'resnet8'")
     with torch.device("meta"):
         model = Softmax(width, n_classes) if name == "softmax" else ResNet8(width, n_classes)
-    # Channels last makes these small convolutions up to twice as fast on a CPU.
-    return model.to_empty(device="cpu").to(memory_format=torch.channels_last)
+    model = model.to_empty(device="cpu")
+    # Up to twice as fast for such small convolutions on a CPU.
+    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return model
 
 
 def initialise(model: nn.Module, rng: np.random.Generator) -> None:

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from rlbench.core.errors import UsageError
 from rlbench.core.seeding import generator
+from rlbench.suites.ood.params import SetRef, Split
 
 if TYPE_CHECKING:
     from rlbench.core.data import DataSet
-    from rlbench.suites.ood.params import SetRef
 
 Array = np.ndarray[Any, Any]
-Split = Literal["train", "val", "test", "ood", "ood-val"]
 ID_SPLITS: tuple[Split, ...] = ("train", "val", "test")
 UNLABELLED = -1
 

@@ -6,10 +6,10 @@ out-of-distribution sets share one classifier and one forward pass over each set
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -30,9 +30,9 @@ from rlbench.suites.ood.classifiers import (
     train_resnet,
     train_softmax,
 )
-from rlbench.suites.ood.examples import Split as SplitName
 from rlbench.suites.ood.inputs import Normaliser, channels
 from rlbench.suites.ood.params import OodParams, Protocol, SetRef
+from rlbench.suites.ood.params import Split as SplitName
 from rlbench.suites.ood.splits import Head, Split
 
 Array = np.ndarray[Any, Any]
@@ -60,15 +60,11 @@ class Pipeline:
         Files are resolved here, cached or not, so that every record names the data it rests on.
         """
         source = sources.SOURCES[ref.source]
-        sizes = self.sizes
-        n = {"train": sizes.n_train, "val": sizes.n_val, "test": sizes.n_test}.get(
-            split, sizes.n_ood
-        )
         return {
             "source": ref.source,
             "classes": list(ref.classes),
             "split": split,
-            "n": n,
+            "n": self.sizes.size(split),
             "atlas": self.task.atlas if source.atlas else "",
             "data": self.ctx.data(source.data).sha256 if source.data else "",
         }
@@ -181,15 +177,18 @@ class Pipeline:
             )
 
     def _forward(self, x: Array) -> tuple[Array, Array]:
-        model, normaliser = self.classifier, self.normaliser  # trained here, gradients still on
+        model = self.classifier
         logits, features = [], []
-        with torch.inference_mode():
-            for start in range(0, len(x), BATCH):
-                inputs = normaliser.inputs(x[start : start + BATCH]).to(self.ctx.device)
+        for inputs in self._batches(x):
+            with torch.inference_mode():
                 embedded = model.embed(inputs)
                 features.append(embedded.cpu().numpy())
                 logits.append(model.head(embedded).cpu().numpy())
         return np.concatenate(logits), np.concatenate(features)
+
+    def _batches(self, x: Array) -> Iterator[Tensor]:
+        for start in range(0, len(x), BATCH):
+            yield self.normaliser.inputs(x[start : start + BATCH]).to(self.ctx.device)
 
     def split(
         self, ref: SetRef, split: SplitName, needs: frozenset[str], *, labelled: bool = False
@@ -216,16 +215,10 @@ class Pipeline:
         if labelled:
             fields["labels"] = output("labels")
         if self.task.classifier == "resnet8":
-            fields["maps"] = lambda: self._maps(raw())
+            fields["maps"] = lambda: self._maps(cast(ResNet8, self.classifier), raw())
         return Split(len(outputs["labels"]), self.n_classes, fields, needs)
 
-    def _maps(self, x: Array) -> list[Tensor]:
-        model = self.classifier
-        if not isinstance(model, ResNet8):
-            raise TypeError(f"{type(model).__name__} has no feature maps")
-        with torch.inference_mode():
-            parts = [
-                model.maps(self.normaliser.inputs(x[start : start + BATCH]).to(self.ctx.device))
-                for start in range(0, len(x), BATCH)
-            ]
+    def _maps(self, model: ResNet8, x: Array) -> list[Tensor]:
+        with torch.no_grad():
+            parts = [model.maps(inputs) for inputs in self._batches(x)]
         return [torch.cat(stage) for stage in zip(*parts, strict=True)]

@@ -36,24 +36,23 @@ EVIDENCE = (
 """The arrays of a trial's evidence: scores float64 (n,), labels and predictions integer (n,)."""
 
 
-def _share(name: str, direction: str, doc: str) -> Metric:
-    lower = direction == "lower"
+def _share(name: str, doc: str, *, lower: bool = False) -> Metric:
     return Metric(name, doc, "fraction", "lower" if lower else "higher", 0.0, 1.0)
 
 
 METRICS: Mapping[str, Metric] = {
     metric.name: metric
     for metric in (
-        _share("auroc", "higher", "chance that an OOD example scores above an ID one, ties half"),
-        _share("fpr95_id_pos", "lower", "OOD accepted when at least 95 % of ID is accepted"),
-        _share("fpr95_ood_pos", "lower", "ID flagged when at least 95 % of OOD is flagged"),
-        _share("aupr_in_trapezoid", "higher", "area under precision-recall, ID positive"),
-        _share("aupr_out_trapezoid", "higher", "area under precision-recall, OOD positive"),
-        _share("aupr_in_ap", "higher", "average precision, ID positive"),
-        _share("aupr_out_ap", "higher", "average precision, OOD positive"),
-        _share("id_accuracy", "higher", "classifier's accuracy on the ID test set"),
-        _share("id_kept", "higher", "ID test accepted at the threshold that keeps 95 % of ID val"),
-        _share("ood_flagged", "higher", "OOD flagged at the threshold that keeps 95 % of ID val"),
+        _share("auroc", "chance that an OOD example scores above an ID one, ties half"),
+        _share("fpr95_id_pos", "OOD accepted when at least 95 % of ID is accepted", lower=True),
+        _share("fpr95_ood_pos", "ID flagged when at least 95 % of OOD is flagged", lower=True),
+        _share("aupr_in_trapezoid", "area under precision-recall, ID positive"),
+        _share("aupr_out_trapezoid", "area under precision-recall, OOD positive"),
+        _share("aupr_in_ap", "average precision, ID positive"),
+        _share("aupr_out_ap", "average precision, OOD positive"),
+        _share("id_accuracy", "classifier's accuracy on the ID test set"),
+        _share("id_kept", "ID test accepted at the threshold that keeps 95 % of ID validation"),
+        _share("ood_flagged", "OOD flagged at the threshold that keeps 95 % of ID validation"),
     )
 }
 

@@ -27,10 +27,12 @@ def run_trial(trial: Trial, ctx: Context) -> Outcome:
     """The evidence of a trial; see `metrics.EVIDENCE`.
 
     Raises:
-        UsageError: the detector is no detector, or its scores are none.
+        UsageError: the detector is no detector, its scores are none, or the task is no pair.
     """
     detector = make_detector(trial.baseline.algorithm, trial.params)
     task = task_params(trial.task)
+    if task.ood is None or task.kind != "pair":
+        raise UsageError(f"{trial.task.id}: expected a task of kind 'pair', found '{task.kind}'")
     pipeline = Pipeline(ctx, task, protocol(trial.task, trial.protocol))
     began = time.perf_counter()
     train = pipeline.split(task.id, "train", detector.needs, labelled=True)

@@ -1,0 +1,1 @@
+"""Unsupervised environment design on MiniGrid mazes: curricula, and transfer to unseen mazes."""

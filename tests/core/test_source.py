@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import importlib
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import rlbench.core.source as source_module
+from rlbench.core.errors import UsageError
+from rlbench.core.source import code_digest, module_file, suite_source
+
+PLUGIN = Path(__file__).parent.parent / "plugin" / "rlbench_walk"
+
+
+@pytest.fixture
+def suite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A copy of the walk suite under another name, imported."""
+    folder = tmp_path / "copied_walk"
+    shutil.copytree(PLUGIN, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "inner").mkdir()
+    (folder / "inner" / "helper.py").write_text("x = 1\n")
+    (folder / "views.py").write_text("y = 1\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    importlib.import_module("copied_walk.suite")
+    yield folder
+    for name in [name for name in sys.modules if name.startswith("copied_walk")]:
+        del sys.modules[name]
+
+
+def source() -> str:
+    return suite_source("copied_walk.suite")
+
+
+@pytest.mark.parametrize("name", ["suite.py", "corridor.py", "inner/helper.py"])
+def test_a_changed_line_anywhere_in_the_suite_changes_its_source(suite: Path, name: str) -> None:
+    before = source()
+    with (suite / name).open("a") as stream:
+        stream.write("# changed\n")
+    assert source() != before
+
+
+def test_a_new_a_renamed_and_a_removed_file_change_the_source(suite: Path) -> None:
+    seen = [source()]
+    (suite / "new.py").write_text("")
+    seen.append(source())
+    (suite / "new.py").rename(suite / "newer.py")
+    seen.append(source())
+    (suite / "inner" / "helper.py").unlink()
+    seen.append(source())
+    assert len(set(seen)) == len(seen)
+
+
+def test_views_specs_and_compiled_files_do_not_change_the_source(suite: Path) -> None:
+    before = source()
+    (suite / "views.py").write_text("y = 2\n")
+    (suite / "views").mkdir()
+    (suite / "views" / "table.py").write_text("z = 1\n")
+    (suite / "tasks" / "walk" / "corridor.toml").write_text("")
+    (suite / "__pycache__").mkdir(exist_ok=True)
+    (suite / "__pycache__" / "suite.cpython-311.pyc").write_bytes(b"x")
+    assert source() == before
+
+
+def test_the_folder_in_which_a_suite_lies_does_not_change_the_source(suite: Path) -> None:
+    other = suite.parent / "elsewhere" / "copied_walk"
+    shutil.copytree(suite, other)
+    assert source_module._folders_digest(other) == source()
+
+
+def test_the_two_habits_of_ending_a_line_give_one_digest(tmp_path: Path) -> None:
+    unix, windows = tmp_path / "a.py", tmp_path / "b.py"
+    unix.write_bytes(b"x = 1\ny = 2\n")
+    windows.write_bytes(b"x = 1\r\ny = 2\r\n")
+    assert code_digest(unix) == code_digest(windows)
+    windows.write_bytes(b"x = 1\r\ny = 3\r\n")
+    assert code_digest(unix) != code_digest(windows)
+
+
+def test_the_code_that_suites_share_is_part_of_every_suites_source(
+    suite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = source()
+    learn = tmp_path / "learn"
+    shutil.copytree(source_module._LEARN, learn)
+    monkeypatch.setattr(source_module, "_LEARN", learn)
+    assert source() == before
+    (learn / "new.py").write_text("")
+    assert source() != before
+
+
+def test_a_suite_in_a_single_module_is_covered_by_that_file_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "lone_suite.py"
+    path.write_text("SUITE = None\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    importlib.import_module("lone_suite")
+    before = suite_source("lone_suite")
+    (tmp_path / "neighbour.py").write_text("")
+    assert suite_source("lone_suite") == before
+    path.write_text("SUITE = 1\n")
+    assert suite_source("lone_suite") != before
+    del sys.modules["lone_suite"]
+
+
+def test_a_module_without_a_file_has_no_source() -> None:
+    with pytest.raises(UsageError, match="sys has no source file"):
+        suite_source("sys")
+
+
+def test_a_module_is_located_without_being_imported(suite: Path) -> None:
+    assert module_file("copied_walk.inner") is None  # a namespace has no file
+    assert module_file("copied_walk.views") == suite / "views.py"
+    assert "copied_walk.views" not in sys.modules
+    assert module_file("no.such.module") is None
