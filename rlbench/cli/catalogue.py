@@ -27,7 +27,9 @@ def list_(kind: str | None, pattern: str, as_json: bool) -> None:
     kinds = [kind] if kind else list(KINDS)
     found = {word: _rows(registry, word, pattern) for word in kinds}
     if pattern != "*" and not any(found.values()):
-        raise UsageError(f"nothing matches '{pattern}' (rlbench list)")
+        known = [row["id"] for word in kinds for row in _rows(registry, word, "*")]
+        hint = closest(pattern, [*known, *(name.partition("/")[2] for name in known)])
+        raise UsageError(f"nothing matches '{pattern}'{hint} (rlbench list)")
     if as_json:
         json_out(found)
         return

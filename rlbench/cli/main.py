@@ -49,6 +49,16 @@ class LazyGroup(click.Group):
             ctx.fail(f"no command '{args[0]}'{closest(args[0], COMMANDS)}")
         return super().resolve_command(ctx, args)
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; when the reader of its output leaves, there is nothing to complain of."""
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+        except BrokenPipeError:  # click would make it exit code 1
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            ctx.exit(ExitCode.OK)
+        return result
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The table of commands, without importing them."""
         with formatter.section("Commands"):
@@ -71,7 +81,6 @@ def main(arguments: list[str] | None = None) -> Any:
     """Run the command line and exit with one of `ExitCode`."""
     try:
         code = rlbench.main(args=arguments, standalone_mode=False)
-        sys.stdout.flush()
         sys.exit(code if isinstance(code, int) else ExitCode.OK)
     except click.exceptions.Exit as stop:
         sys.exit(stop.exit_code)
@@ -84,9 +93,6 @@ def main(arguments: list[str] | None = None) -> Any:
     except RlbenchError as error:
         click.echo(f"rlbench: {error}", err=True)
         sys.exit(error.exit_code)
-    except BrokenPipeError:  # the reader of our output left; nothing to complain of
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        sys.exit(ExitCode.OK)
     except Exception as error:
         if os.environ.get("RLBENCH_DEBUG"):
             raise

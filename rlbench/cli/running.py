@@ -52,7 +52,7 @@ def parse_overrides(words: Sequence[str]) -> dict[str, Any]:
 def _value(key: str, text: str) -> Any:
     try:
         value = tomllib.loads(f"x = {text}")["x"] if "\n" not in text else text
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         return text
     if isinstance(value, float) and not math.isfinite(value):
         raise UsageError(f"{key}: expected a finite number, found {text}")
@@ -114,7 +114,11 @@ def run(
     own class, path/to/file.py:Class. Trials that have a record are not run again.
     """
     wish = Wish(
-        tasks, baselines, tier, parse_seeds(seeds) if seeds else None, parse_overrides(overrides)
+        tasks,
+        baselines,
+        tier,
+        None if seeds is None else parse_seeds(seeds),
+        parse_overrides(overrides),
     )
     plan = plan_sweep(wish, results)
     if dry_run:

@@ -171,9 +171,9 @@ def _find_all(name: str, spec: DataSpec) -> dict[str, Path]:
         else:
             absent.append(part.path + "/" * isinstance(part, DataFolder))
     if absent:
-        more = f" (and {len(absent) - 1} more)" if absent[1:] else ""
+        more = f" (and {len(absent) - 1} more beside it)" if absent[1:] else ""
         raise MissingError(
-            f"data set '{name}' is not here: put {absent[0]}{more} under {folders[0]}, or set"
+            f"data set '{name}' is not here: put {absent[0]} under {folders[0]}{more}, or set"
             f" RLBENCH_DATA to the folder that holds it (from {spec.upstream})"
         )
     return found

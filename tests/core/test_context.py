@@ -28,9 +28,7 @@ def start(trial: Trial, tmp_path: Path) -> Start:
     def begin(trial: Trial = trial, **options: Any) -> Context:
         assets = AssetStore(tmp_path / "cache", "s" * 64)
         checkpoint = tmp_path / "work" / "checkpoint.npz"
-        return Context(
-            trial, assets=assets, data=DataStore({}), checkpoint=checkpoint, **options
-        )
+        return Context(trial, assets=assets, data=DataStore({}), checkpoint=checkpoint, **options)
 
     return begin
 
@@ -151,7 +149,7 @@ def test_logging_adds_to_the_curve_and_tells_the_watcher(start: Start) -> None:
     heard: list[Row] = []
     ctx = start(on_log=heard.append)
     ctx.log(10, loss=0.5)
-    ctx.log(20, loss=np.float32(0.25), score=1)
+    ctx.log(20, loss=float(np.float32(0.25)), score=1)
     assert heard == ctx.curve.rows == [
         {"step": 10, "loss": 0.5},
         {"step": 20, "loss": 0.25, "score": 1.0},

@@ -64,7 +64,7 @@ def test_another_content_is_corrupt_and_names_file_and_data_set(
     store: DataStore, tmp_path: Path
 ) -> None:
     folder = put(tmp_path / "cache" / "data", labels=b"other names")
-    with pytest.raises(CorruptError, match="sha256 is .* expected .* 'letters'") as caught:
+    with pytest.raises(CorruptError, match=r"sha256 is .* expected .* 'letters'") as caught:
         store.get("letters")
     assert str(folder / "letters" / "labels.bin") in str(caught.value)
 

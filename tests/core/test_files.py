@@ -143,7 +143,7 @@ def test_canonical_bytes_do_not_depend_on_the_order_of_keys(value: dict[str, Any
 
 def test_canonical_json_is_what_it_always_was() -> None:
     # Identities hang on these bytes: never change them.
-    value = {"b": [1, 1.0, 1e-3, -0.0, 1e22], "a": {"Ω": None, "é": True}, "": "\x00\n\"\\"}
+    value = {"b": [1, 1.0, 1e-3, -0.0, 1e22], "a": {"Ω": None, "é": True}, "": '\x00\n"\\'}
     text = r'{"":"\u0000\n\"\\","a":{"é":true,"Ω":null},"b":[1,1.0,0.001,-0.0,1e+22]}'
     assert canonical(value) == text.encode()
 

@@ -164,7 +164,7 @@ def test_a_relative_path_holds_in_another_working_folder(
 def test_a_class_that_cannot_be_imported_is_a_usage_error(tmp_path: Path) -> None:
     path = tmp_path / "mine.py"
     path.write_text("import no_such_library_here\nclass A:\n    pass\n")
-    with pytest.raises(UsageError, match="cannot be imported: .*no_such_library_here"):
+    with pytest.raises(UsageError, match=r"cannot be imported: .*no_such_library_here"):
         load_algorithm(f"{path}:A")
     with pytest.raises(UsageError, match="cannot be imported"):
         load_algorithm("json:NoSuchClass")

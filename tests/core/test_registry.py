@@ -182,7 +182,7 @@ def test_a_suite_that_cannot_be_imported_is_missing_only_when_it_is_asked_for(
     package("bad", "[rlbench.suites]\nbad = bad:SUITE\n", "import no_such_library")
     registry = Registry.load()
     assert "bad" in registry.suite_names
-    with pytest.raises(MissingError, match="suite 'bad' cannot be imported: .*no_such_library"):
+    with pytest.raises(MissingError, match=r"suite 'bad' cannot be imported: .*no_such_library"):
         registry.suite("bad")
 
 

@@ -35,7 +35,9 @@ high = { value = 1.0, source = "perfect" }
 [tiers.smoke]
 episodes = 2
 """
-FAMILY = TASK.replace('name = "alpha"\n', "") + """
+FAMILY = (
+    TASK.replace('name = "alpha"\n', "")
+    + """
 [params]
 size = 5
 colours = { sky = "blue", grass = "green" }
@@ -47,6 +49,7 @@ title = "The third"
 tiers.small.episodes = 9
 reference.high = { value = 2.0, source = "oracle" }
 """
+)
 BASELINE = """
 suite = "toy"
 name = "guess"
@@ -102,7 +105,11 @@ def test_members_of_a_family_share_what_they_do_not_say_themselves(tmp_path: Pat
         ("[tiers.smoke]", "[tiers.smok]", "tiers: expected some of smoke, small"),
         ("value = 1.0", "value = 0.0", "reference: low and high are both 0.0"),
         ("value = 1.0", "value = nan", "reference.high.value: expected a finite number"),
-        ("[tiers.smoke]", "[seeds]\nsmal = [0]\n[tiers.smoke]", "seeds: expected some of smoke, small"),
+        (
+            "[tiers.smoke]",
+            "[seeds]\nsmal = [0]\n[tiers.smoke]",
+            "seeds: expected some of smoke, small",
+        ),
         ("[tiers.smoke]", "[seeds]\nsmoke = []\n[tiers.smoke]", "seeds.smoke: expected"),
         ("[tiers.smoke]", "[seeds]\nsmoke = [0, 0]\n[tiers.smoke]", "seeds.smoke: expected"),
         ("[tiers.smoke]", "[seeds]\nsmoke = [-1]\n[tiers.smoke]", "seeds.smoke: expected"),
@@ -189,7 +196,7 @@ def test_plain_names_are_taken(name: str) -> None:
     ],
 )
 def test_an_override_that_does_not_fit_is_refused(param: Param, found: Any, message: str) -> None:
-    with pytest.raises(ValueError, match="^x: ") as caught:
+    with pytest.raises(ValueError, match=r"^x: ") as caught:
         param.check("x", found)
     assert message in str(caught.value)
 

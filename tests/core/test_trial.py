@@ -82,7 +82,7 @@ def test_what_cannot_change_the_result_does_not_change_the_identity(trial: Trial
         replace(trial, task=replace(task, tiers={**task.tiers, "paper": {"episodes": 99}})),
         replace(trial, baseline=replace(baseline, title="Other", source="X", file="f", card="c")),
         replace(trial, baseline=replace(baseline, algorithm="/home/me/mine.py:Guess")),
-        replace(trial, params=dict(reversed(trial.params.items()))),
+        replace(trial, params=dict(reversed(list(trial.params.items())))),
     ]
     assert {item.identity for item in same} == {trial.identity}
 

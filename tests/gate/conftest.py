@@ -1,7 +1,8 @@
-"""Records as a worker leaves them, with the numbers that a test wants."""
+"""Records with the numbers that a test wants: of a real trial's identity, never run."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,19 +12,25 @@ import numpy as np
 import pytest
 
 from rlbench.core.arrays import pack
-from rlbench.core.assets import AssetStore
-from rlbench.core.data import DataStore
-from rlbench.core.record import Record, read_record
+from rlbench.core.record import (
+    SCHEMA,
+    BaselineRef,
+    Code,
+    Environment,
+    Primary,
+    Record,
+    Sibling,
+    TaskRef,
+)
 from rlbench.core.registry import Registry
 from rlbench.core.store import Store, Stored
-from rlbench.core.trial import Trial
+from rlbench.core.trial import IDENTITY_VERSION, Trial
 from rlbench.gate.cells import GateCell
 from rlbench.gate.judging import Case
 from rlbench.gate.sample import REFERENCE_SEEDS, Sample
-from rlbench.runner.execute import Bench, execute
 from rlbench.runner.plan import build_trial
 
-Make = Callable[..., Stored]
+MACHINE = Environment("3.11.5", "linux-x86_64", "Synthetic CPU", "cpu", None, 1, [], {"numpy": "2"})
 
 
 @pytest.fixture
@@ -33,52 +40,70 @@ def walk_trial(walk: Path) -> Trial:
     return build_trial(registry, task, baseline, tier="smoke", seed=0, overrides={})
 
 
+def record_of(trial: Trial, value: float | None, evidence: bytes) -> Record:
+    """What a worker on `MACHINE` would have written."""
+    task, baseline = trial.task, trial.baseline
+    return Record(
+        schema=SCHEMA,
+        identity=trial.identity,
+        identity_version=IDENTITY_VERSION,
+        source="0" * 64,
+        suite=task.suite,
+        task=TaskRef(
+            task.id, task.version, task.sha256, task.title, task.family, "", task.origin, [0, 1]
+        ),
+        baseline=BaselineRef(
+            baseline.id, baseline.version, "", baseline.algorithm, dict(trial.params), {}
+        ),
+        tier="smoke",
+        seed=trial.seed,
+        protocol=dict(trial.protocol),
+        metrics={"return": value, "length": 6.0},
+        nonfinite={} if value is not None else {"return": "nan"},
+        primary=Primary("return", "reward", "higher", 0.0, 1.0),
+        normalised=value,
+        evidence=Sibling(f"seed-{trial.seed}.npz", hashlib.sha256(evidence).hexdigest()),
+        curve=None,
+        data=[],
+        environment=MACHINE,
+        code=Code("0.1.0", None, None),
+        command="rlbench run",
+    )
+
+
+Make = Callable[..., Stored]
+
+
 @pytest.fixture
 def stored(walk_trial: Trial, tmp_path: Path) -> Make:
-    """Publish the record of a real trial, changed as a test wants, and read it back."""
-    registry = Registry.load()
-    suite = registry.suite("walk")
-    bench = Bench(
-        Store(tmp_path / "real"), AssetStore(tmp_path / "c", "s"), DataStore({}), "0" * 64
-    )
-    real = execute(bench, suite, walk_trial)
+    """A record with a value, changed as a test wants; in a folder if one is named."""
 
     def make(
         seed: int = 0,
         value: float | None = 0.5,
         *,
-        folder: str = "out",
+        folder: str = "",
         arrays: Mapping[str, Any] | None = None,
         environment: Mapping[str, Any] | None = None,
         primary: Mapping[str, Any] | None = None,
-        wall: float | None = 1.0,
+        wall: float = 1.0,
         **changes: Any,
     ) -> Stored:
-        trial = replace(walk_trial, seed=seed)
+        trial, store = replace(walk_trial, seed=seed), Store(tmp_path / folder)
         evidence = pack({"returns": np.array([value or 0.0])} if arrays is None else arrays)
-        record: Record = replace(
-            real,
-            seed=seed,
-            identity=trial.identity,
-            metrics={"return": value, "length": 6.0},
-            nonfinite={} if value is not None else {"return": "nan"},
-            primary=replace(real.primary, **(primary or {})),
-            evidence=replace(real.evidence, file=f"seed-{seed}.npz", sha256=_sha256(evidence)),
-            curve=None,
-            environment=replace(real.environment, **(environment or {})),
-            volatile={} if wall is None else {"wall_s": wall},
+        record = record_of(trial, value, evidence)
+        record = replace(
+            record,
+            primary=replace(record.primary, **(primary or {})),
+            environment=replace(MACHINE, **(environment or {})),
+            volatile={"wall_s": wall},
+            **changes,
         )
-        record = replace(record, **changes)
-        path = Store(tmp_path / folder).publish(trial, record, evidence, None, replace=True)
-        return Stored(read_record(path), path)
+        if folder:
+            store.publish(trial, record, evidence, None)
+        return Stored(record, store.path(trial))
 
     return make
-
-
-def _sha256(data: bytes) -> str:
-    import hashlib
-
-    return hashlib.sha256(data).hexdigest()
 
 
 Samples = Callable[..., Sample]

@@ -11,6 +11,7 @@ import pytest
 
 from rlbench.core.registry import Registry
 from rlbench.core.spec import Point, Published, ReferencePoints, TaskSpec
+from rlbench.reports.build import build_report
 from rlbench.reports.extras import published, view_tables
 from rlbench.reports.families import family_tables
 from rlbench.reports.frame import load_results
@@ -85,6 +86,26 @@ def test_a_suites_views_are_built_and_a_broken_one_costs_only_itself(
     ]  # fmt: skip
     assert [entry.text for entry in tables[1].grid.rows[0]] == ["base", "0.750"]
     assert set(problems) == {"view 'bad' of suite 'toy' failed: KeyError: 'no such column'"}
+
+
+def test_the_page_shows_views_and_labels_published_figures_as_such(
+    tmp_path: Path, write_cell: WriteCell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "toy_page_suite.py").write_text(SUITE)
+    monkeypatch.syspath_prepend(tmp_path)
+    registry = registry_with(toy="toy_page_suite:SUITE")
+    registry.tasks["toy/alpha"] = task()
+    monkeypatch.setattr("rlbench.reports.build.load_registry", lambda: (registry, []))
+    write_cell(tmp_path / "own", [0.5] * 5)
+
+    made = build_report([tmp_path / "own"], tmp_path / "out")
+
+    page = made.html.read_text()
+    measured, _, rest = page.partition("Published figures (not measured here)")
+    assert "93.5" not in measured
+    assert "Sun et al. 2022, table 1" in rest
+    assert "<h3>Best seeds" in rest
+    assert made.problems == ("view 'bad' of suite 'toy' failed: KeyError: 'no such column'",)
 
 
 @pytest.mark.parametrize(

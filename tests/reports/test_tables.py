@@ -20,11 +20,11 @@ Golden = Callable[[str, str], None]
 
 
 def test_markdown_is_as_in_the_golden_file(results: Path, golden: Golden) -> None:
-    golden("tables.md", markdown(family_tables(load_results(results))))
+    golden("report-tables.md", markdown(family_tables(load_results(results))))
 
 
 def test_latex_is_as_in_the_golden_file(results: Path, golden: Golden) -> None:
-    golden("tables.tex", latex(family_tables(load_results(results))))
+    golden("report-tables.tex", latex(family_tables(load_results(results))))
 
 
 def test_csv_is_as_in_the_golden_file(results: Path, golden: Golden) -> None:
@@ -33,7 +33,7 @@ def test_csv_is_as_in_the_golden_file(results: Path, golden: Golden) -> None:
     # The last digits of a sum may differ between processors.
     rounded = [[re.sub(r"\d+\.\d+", _nine_digits, field) for field in line] for line in lines]
 
-    golden("tables.csv", "".join(f"{','.join(line)}\n" for line in rounded))
+    golden("report-tables.csv", "".join(f"{','.join(line)}\n" for line in rounded))
 
 
 def _nine_digits(number: re.Match[str]) -> str:

@@ -1,4 +1,4 @@
-"""Labelled examples, and the two kinds of source that give them: drawn at will, or a fixed set."""
+"""Labelled examples, and the kinds of source that give them: drawn at will, fixed, published."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rlbench.core.errors import UsageError
+from rlbench.core.errors import MissingError, UsageError
 from rlbench.core.seeding import generator
 from rlbench.suites.ood.params import SetRef, Split
 
@@ -114,7 +114,73 @@ class Fixed:
         return Examples(whole.x[chosen], relabelled(whole.y[chosen], ref.classes))
 
 
-Source = Drawn | Fixed
+@dataclass(frozen=True)
+class Part:
+    """A part of a published set, such as its training images, in upstream order."""
+
+    y: Array
+    """Class indices, int64 (n,); -1 where there is none."""
+    take: Callable[[Array], Array]
+    """Reads the images of these indices only; see `Examples.x`."""
+
+    @classmethod
+    def of(cls, examples: Examples) -> Part:
+        """A part that is in memory already."""
+        return cls(examples.y, lambda chosen: examples.x[chosen])
+
+
+@dataclass(frozen=True)
+class Cut:
+    """What a split takes of a part: a Python slice of each class's images."""
+
+    part: str
+    start: int | None = None
+    stop: int | None = None
+
+
+@dataclass(frozen=True)
+class Published:
+    """A data set with parts of its own, in an order of its own, which is kept.
+
+    Of n examples asked for, each class gives its first n / N, where N is the size of the split:
+    POD's low-data protocol, with base rate n / N.
+    """
+
+    title: str
+    shape: tuple[int, ...]
+    classes: int
+    read: Callable[[DataSet, str], Part]
+    """Reads the part of that name."""
+    cuts: Mapping[Split, Cut]
+    data: str
+    seeded: bool = False
+    atlas: bool = False
+
+    @property
+    def splits(self) -> tuple[Split, ...]:
+        """What it can be asked for."""
+        return tuple(self.cuts)
+
+    def load(self, ref: SetRef, split: Split, n: int, seed: int, files: DataSet | None) -> Examples:
+        """At most `n` examples of the split (0: all); see `sources.load`. `seed` has no say."""
+        if files is None:
+            raise MissingError(f"source '{ref.source}' is read from files, and none were given")
+        cut = self.cuts[split]
+        part = self.read(files, cut.part)
+        kept = [c for c in np.unique(part.y) if not ref.classes or c in ref.classes]
+        groups = [np.flatnonzero(part.y == c)[cut.start : cut.stop] for c in kept]
+        total = sum(map(len, groups))
+        least = min((n * len(group) // total for group in groups if total), default=0)
+        if n > total or not total or (n and not least):
+            raise UsageError(
+                f"source '{ref.source}' has {total} {split} examples of {len(kept)} classes,"
+                f" expected at least {max(n, 1)} and one of each class, found {n} asked for"
+            )
+        chosen = np.sort(np.concatenate([g[: n * len(g) // total if n else None] for g in groups]))
+        return Examples(part.take(chosen), relabelled(part.y[chosen], ref.classes))
+
+
+Source = Drawn | Fixed | Published
 
 
 def relabelled(y: Array, classes: Classes) -> Array:

@@ -70,6 +70,9 @@ class OodParams:
     transductive: bool = False
     """Whether the splits `unlabelled` of `id` and `ood-unlabelled` of `ood` are offered; where they
     are not, transductive detectors (DCM) do not fit."""
+    augment: Literal["none", "crop-flip"] = "none"
+    """What training does to each image: nothing, or a random crop after padding by an eighth of the
+    side and a mirror image half of the time."""
     weights: str = ""
     """The data set that holds the classifier, where the protocol takes a published one."""
     atlas: str = ""
@@ -109,6 +112,7 @@ class Protocol:
     n_ood: int = 0
     n_shift: int = 0
     n_val_ood: int = 0
+    """0 for as many as `n_ood`."""
     n_outliers: int = 0
     n_unlabelled: int = 0
     """Unlabelled ID images for transductive detectors, disjoint from the tested ones."""
@@ -130,7 +134,7 @@ class Protocol:
             "test": self.n_test,
             "shift": self.n_shift,
             "ood": self.n_ood,
-            "ood-val": self.n_val_ood,
+            "ood-val": self.n_val_ood or self.n_ood,
             "outliers": self.n_outliers,
             "unlabelled": self.n_unlabelled,
             "ood-unlabelled": self.n_ood_unlabelled,

@@ -6,8 +6,8 @@
     .>.......#...
     (11 more rows)
 
-`#` is a wall, `.` floor, `>` `v` `<` `^` the agent and where it looks, `G` the goal. Where there are
-several `G`, each episode draws one of them, and the others are floor. The size (height x width,
+`#` is a wall, `.` floor, `>` `v` `<` `^` the agent and where it looks, `G` the goal. Where there
+are several `G`, each episode draws one of them, and the others are floor. The size (height x width,
 the wall around the maze not counted) and the time limit may be left out; the limit is then twice
 the area, border included, as in the published mazes.
 """
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
 MAX_SIDE = 255
 MAX_MAZES = 100_000
-MAX_BYTES = 64 * 1024 * 1024
+MAX_GOALS = 64
+MAX_BYTES = 16 * 1024 * 1024
 
 _HEADER = re.compile(r"maze (?P<name>\S+)(?: (?P<size>\d+x\d+))?(?: limit (?P<limit>\d+))?")
 _AGENT = ">v<^"
@@ -180,8 +181,9 @@ def _maze(header: str, rows: Sequence[str], shown: str, line: int) -> NamedMaze:
         raise SpecError(f"{where}: maze '{name}' has no rows")
     if agents != 1:
         raise SpecError(f"{where}: maze '{name}' has {agents} agents, expected one of {_AGENT}")
-    if "G" not in text:
-        raise SpecError(f"{where}: maze '{name}' has no goal (G)")
+    if not 1 <= text.count("G") <= MAX_GOALS:
+        count = text.count("G") or "no"
+        raise SpecError(f"{where}: maze '{name}' has {count} goals (G), expected 1 to {MAX_GOALS}")
     size = f"{len(rows)}x{len(rows[0])}"
     if found["size"] not in (None, size):
         raise SpecError(f"{where}: maze '{name}' is {size}, its header says {found['size']}")

@@ -144,7 +144,7 @@ class Maze:
         return codes
 
     def step(self, pool: Pool, state: State, action: Tensor) -> Step:
-        """Act once in every environment.
+        """Act once in every environment; those that are done must be restarted first.
 
         Args:
             pool: the levels.
