@@ -51,6 +51,9 @@ class Watcher(Protocol):
     def failed(self, item: Item, kind: str, error: str, again: bool) -> None:
         """A trial failed; `again` when it will be retried."""
 
+    def stopping(self) -> None:
+        """Ctrl-C: nothing new starts."""
+
     def tick(self) -> None:
         """Time passes."""
 
@@ -179,7 +182,9 @@ class Engine:
         self._signals += 1
         self.tally.interrupted = True
         self._halt()
-        if self._signals > 1:
+        if self._signals == 1:
+            self.watcher.stopping()
+        else:
             for worker in self._workers:
                 worker.signal_group(signal.SIGKILL)
 

@@ -55,6 +55,10 @@ class Progress:
         else:
             self._end(item)
 
+    def stopping(self) -> None:
+        """Ctrl-C: nothing new starts."""
+        self._line("stopping: running trials finish first; Ctrl-C again ends them now")
+
     def tick(self) -> None:
         """Redraw when it is time."""
         now = time.monotonic()
@@ -119,6 +123,9 @@ class Silence:
         """Ignored."""
 
     def failed(self, item: Item, kind: str, error: str, again: bool) -> None:
+        """Ignored."""
+
+    def stopping(self) -> None:
         """Ignored."""
 
     def tick(self) -> None:

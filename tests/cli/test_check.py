@@ -138,6 +138,7 @@ def first_reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setenv("RLBENCH_PATH", str(first.folder / "mine"))
         patch.setenv("PYTHONPATH", os.pathsep.join([str(PLUGIN), CHECKOUT]))
         patch.syspath_prepend(str(PLUGIN))
+        patch.chdir(first.folder)
         status, out, said = first.command("--accept")
     assert status == 0
     assert out.startswith("new  walk/corridor-long walker smoke")

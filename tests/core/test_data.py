@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from rlbench.core.data import DataFile, DataSpec, DataStore, read_data_specs
+from rlbench.core.data import DataFile, DataFolder, DataSpec, DataStore, read_data_specs
 from rlbench.core.errors import CorruptError, MissingError, SpecError, UsageError
 
 CONTENT = {"images": b"pictures", "labels": b"names"}
@@ -102,3 +103,49 @@ def test_a_declared_path_stays_inside_the_data_folder(tmp_path: Path, path: str)
     )
     with pytest.raises(SpecError, match=r"data\.toml: sets\.x\.files\.a: path: expected a path in"):
         read_data_specs(file, "data.toml")
+
+
+def plain(*, md5: str = "", folder: bool = False) -> DataStore:
+    """A set of which only upstream's md5 is known, or nothing at all, or a folder's name."""
+    files = {} if folder else {"all": DataFile("letters/images.bin", md5=md5)}
+    folders = {"all": DataFolder("letters")} if folder else {}
+    return DataStore({"letters": DataSpec("Letters", "MIT", "somewhere", files, folders)})
+
+
+def test_a_published_md5_is_checked_where_we_know_no_better(
+    store: DataStore, tmp_path: Path
+) -> None:
+    put(tmp_path / "cache" / "data")
+    right = hashlib.md5(CONTENT["images"], usedforsecurity=False).hexdigest()
+    assert plain(md5=right).get("letters").sha256
+    with pytest.raises(CorruptError, match="md5 is"):
+        plain(md5="0" * 32).get("letters")
+
+
+def test_a_set_without_checksums_is_hashed_as_it_is_found(store: DataStore, tmp_path: Path) -> None:
+    folder = put(tmp_path / "cache" / "data")
+    before = plain().get("letters").sha256
+    (folder / "letters" / "images.bin").write_bytes(b"others")
+    assert plain().get("letters").sha256 != before
+
+
+@pytest.mark.parametrize("change", ["content", "name", "new", "gone"])
+def test_the_hash_of_a_folder_tells_its_content(
+    store: DataStore, tmp_path: Path, change: str
+) -> None:
+    folder = put(tmp_path / "cache" / "data") / "letters"
+    before = plain(folder=True).get("letters")
+    assert before.files["all"] == folder
+    changes: dict[str, Callable[[], object]] = {
+        "content": lambda: (folder / "images.bin").write_bytes(b"other"),
+        "name": lambda: (folder / "images.bin").rename(folder / "other.bin"),
+        "new": lambda: (folder / "new.bin").write_bytes(b""),
+        "gone": (folder / "images.bin").unlink,
+    }
+    changes[change]()
+    assert plain(folder=True).get("letters").sha256 != before.sha256
+
+
+def test_an_absent_folder_is_shown_as_one(store: DataStore) -> None:
+    with pytest.raises(MissingError, match="put letters/ under"):
+        plain(folder=True).get("letters")

@@ -132,7 +132,8 @@ def test_a_name_declared_twice_is_an_error_that_names_both_files(
 
 
 def test_a_data_set_declared_twice_is_an_error(registry: Registry, tmp_path: Path) -> None:
-    text = '[sets.letters]\ntitle = ""\nlicence = ""\nupstream = ""\nfiles = {}\n'
+    text = '[sets.letters]\ntitle = ""\nlicence = ""\nupstream = ""\n'
+    text += 'files.all = { path = "letters", sha256 = "" }\n'
     for name in ("one", "two"):
         folder = tmp_path / name / "tasks" / "toy"
         folder.mkdir(parents=True)

@@ -10,7 +10,8 @@ import numpy as np
 
 from rlbench.core.errors import MissingError, UsageError
 from rlbench.core.seeding import generator
-from rlbench.suites.ood.params import SetRef, Split
+from rlbench.suites.ood.params import SetRef
+from rlbench.suites.ood.params import Split as Split  # noqa: PLC0414 - others take it from here
 
 if TYPE_CHECKING:
     from rlbench.core.data import DataSet
@@ -137,6 +138,23 @@ class Cut:
     start: int | None = None
     stop: int | None = None
 
+    def of(self, group: Array) -> Array:
+        """The slice of one class's indices."""
+        return group[self.start : self.stop]
+
+
+@dataclass(frozen=True)
+class Share:
+    """What a split takes of a part: the images of each class between two fractions."""
+
+    part: str
+    start: float = 0.0
+    stop: float = 1.0
+
+    def of(self, group: Array) -> Array:
+        """The share of one class's indices."""
+        return group[round(self.start * len(group)) : round(self.stop * len(group))]
+
 
 @dataclass(frozen=True)
 class Published:
@@ -151,7 +169,7 @@ class Published:
     classes: int
     read: Callable[[DataSet, str], Part]
     """Reads the part of that name."""
-    cuts: Mapping[Split, Cut]
+    cuts: Mapping[Split, Cut | Share]
     data: str
     seeded: bool = False
     atlas: bool = False
@@ -168,7 +186,7 @@ class Published:
         cut = self.cuts[split]
         part = self.read(files, cut.part)
         kept = [c for c in np.unique(part.y) if not ref.classes or c in ref.classes]
-        groups = [np.flatnonzero(part.y == c)[cut.start : cut.stop] for c in kept]
+        groups = [cut.of(np.flatnonzero(part.y == c)) for c in kept]
         total = sum(map(len, groups))
         least = min((n * len(group) // total for group in groups if total), default=0)
         if n > total or not total or (n and not least):

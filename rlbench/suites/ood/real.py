@@ -19,10 +19,11 @@ from rlbench.suites.ood.glyph import IMAGE
 MAX_BYTES = 64 * 2**20
 """What one file may take in memory; the largest here is 10,000 images of 28x28, 7.5 MiB."""
 IDX_UINT8 = 0x08
+GZIP = b"\x1f\x8b"
 
 
 def read_idx(path: Path, dimensions: int) -> Array:
-    """A gzipped IDX file of bytes (http://yann.lecun.com/exdb/mnist/), uint8.
+    """An IDX file of bytes, gzipped or not (http://yann.lecun.com/exdb/mnist/), uint8.
 
     Args:
         path: the file.
@@ -32,7 +33,9 @@ def read_idx(path: Path, dimensions: int) -> Array:
         CorruptError: not such a file, too big, cut short, or with something behind its end.
     """
     try:
-        with gzip.open(path) as stream:
+        with path.open("rb") as stream:
+            zipped = stream.read(2) == GZIP
+        with gzip.open(path) if zipped else path.open("rb") as stream:
             header = stream.read(4 + 4 * dimensions)
             magic = bytes([0, 0, IDX_UINT8, dimensions])
             if header[:4] != magic or len(header) < 4 + 4 * dimensions:
@@ -45,7 +48,7 @@ def read_idx(path: Path, dimensions: int) -> Array:
                 raise CorruptError(f"{path}: claims shape {shape}, more than {MAX_BYTES} bytes")
             data = stream.read(size + 1)
     except (OSError, EOFError, zlib.error) as error:
-        raise CorruptError(f"{path}: not a whole gzip file: {error}") from error
+        raise CorruptError(f"{path}: cannot read as IDX: {error}") from error
     if len(data) != size:
         found = len(data) if len(data) < size else f"more than {size}"
         raise CorruptError(f"{path}: claims shape {shape}, {size} bytes, but holds {found}")

@@ -37,10 +37,9 @@ from rlbench.suites.ued.view import (
     FORWARD,
     GOAL,
     WALL,
+    Sight,
     check_view,
-    sight_table,
     view_offsets,
-    visible,
 )
 
 N_ACTIONS = 7
@@ -115,7 +114,7 @@ class Maze:
         # in double precision first, as MiniGrid computes it
         time = torch.arange(horizon + 1, dtype=torch.float64)
         self._reward = (1 - 0.9 * (time / horizon)).to(torch.float32).to(device)
-        self._sight = sight_table(view).to(device) if occluded else None
+        self._sight = Sight(view, device) if occluded else None
 
     def empty_pool(self, slots: int) -> Pool:
         """A pool whose slots are all walls, to be written later."""
@@ -137,10 +136,10 @@ class Maze:
     def observe(self, pool: Pool, state: State) -> Tensor:
         """The views as object codes: uint8 [n, view²], row by row from far left to near right."""
         cells = self._offsets.index_select(0, state.direction) + state.cell[:, None]
-        codes = pool.codes.take(cells)
+        codes = pool.codes.gather(0, cells.view(-1)).view(cells.shape)
         if self._sight is not None:
             walls = (codes == WALL).reshape(-1, self.view, self.view)
-            codes = codes * visible(walls, self._sight).flatten(1)
+            codes = codes * self._sight(walls).view(cells.shape)
         return codes
 
     def step(self, pool: Pool, state: State, action: Tensor) -> Step:

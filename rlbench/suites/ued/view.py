@@ -47,12 +47,39 @@ def view_offsets(size: int, row_stride: int) -> Tensor:
     return torch.tensor(rows, dtype=torch.int64).reshape(4, size * size)
 
 
-@cache
-def sight_table(size: int) -> Tensor:
-    """How sight spreads within a row of the view and to the row ahead, for all rows there can be.
+class Sight:
+    """Which cells of a view are seen when walls block sight: MiniGrid's `Grid.process_vis`.
 
-    MiniGrid's `Grid.process_vis` works row by row from the agent outwards; a row's part depends
-    only on which of its cells are seen so far and which are walls, so all cases fit a table.
+    That works row by row from the agent outwards, and a row's part depends only on which of its
+    cells are seen so far and which are walls; so all cases fit a table.
+    """
+
+    def __init__(self, size: int, device: torch.device | str) -> None:
+        """Build the table for views of `size`, on `device`."""
+        column = torch.arange(size)
+        self._size = size
+        self._agent = 1 << size // 2
+        self._powers = (1 << column).to(device)
+        self._spread = _sight_table(size).to(device)
+        seen = torch.arange(1 << size)
+        self._unpacked = (seen[:, None] >> column & 1).to(torch.uint8).to(device)
+
+    def __call__(self, walls: Tensor) -> Tensor:
+        """From the walls in view, bool [n, v, v], to 1 where a cell is seen, uint8 [n, v, v]."""
+        size = self._size
+        wall_rows = (walls * self._powers).sum(2).unbind(1)
+        key = wall_rows[-1] | self._agent << size
+        rows = [self._spread.index_select(0, key)]
+        for wall_row in wall_rows[-2::-1]:
+            key = rows[-1] >> size << size | wall_row
+            rows.append(self._spread.index_select(0, key))
+        seen = torch.stack(rows[::-1], 1).reshape(-1) & (1 << size) - 1
+        return self._unpacked.index_select(0, seen).reshape(-1, size, size)
+
+
+@cache
+def _sight_table(size: int) -> Tensor:
+    """How sight spreads within a row of the view and to the row ahead.
 
     Returns:
         int64 [4^size]: at `seen << size | walls` (bit i is column i), the seen cells of the row,
@@ -68,29 +95,6 @@ def sight_table(size: int) -> Tensor:
         reached = (passes << i) | (passes << i + side)
         seen, ahead = seen | reached, ahead | reached
     return ahead << size | seen
-
-
-def visible(walls: Tensor, table: Tensor) -> Tensor:
-    """Which cells of the view are seen when walls block sight.
-
-    Args:
-        walls: bool [n, v, v], the walls in view.
-        table: `sight_table(v)` on the same device.
-
-    Returns:
-        bool [n, v, v].
-    """
-    size = walls.shape[2]
-    column = torch.arange(size, device=walls.device)
-    wall_rows = (walls.to(torch.int64) << column).sum(2)
-    seen = torch.full_like(wall_rows[:, 0], 1 << size // 2)
-    rows = []
-    for row in range(size - 1, -1, -1):
-        both = table.index_select(0, seen << size | wall_rows[:, row])
-        rows.append(both)
-        seen = both >> size
-    bits = torch.stack(rows[::-1], 1)[:, :, None] >> column
-    return (bits & 1).to(torch.bool)
 
 
 def feature_table(device: torch.device | str) -> Tensor:

@@ -110,7 +110,7 @@ def train(agent: Any, env: Any, ctx: Context, steps: int) -> None:
             time.sleep(pause)
 
 
-def _array(values: list[float]) -> Any:
+def _array(values: Sequence[float]) -> Any:
     import numpy as np
 
     return np.asarray(values, dtype=np.float64)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from sklearn.covariance import ledoit_wolf
 from torch import Tensor, nn
 
 from rlbench.core.errors import RlbenchError, UsageError
@@ -159,6 +160,17 @@ def test_odin_measures_its_step_in_units_of_the_raw_input() -> None:
     np.testing.assert_array_equal(detector.score(wide).numpy(), expected)
 
 
+def test_odin_counts_a_zero_gradient_as_positive() -> None:
+    # So confident that the probability is 1 and the gradient vanishes, but the logits still move.
+    model = build("softmax", 1, 2)
+    model.head.load_state_dict({"weight": torch.tensor([[1.0], [-1.0]]), "bias": torch.zeros(2)})
+    x = torch.tensor([[1000.0]], dtype=torch.float64)
+    fields = {"model": lambda: model, "inputs": lambda: x, "input_std": lambda: torch.ones(1)}
+    split = Split(1, 2, fields, frozenset({"model"}))
+
+    assert Odin(temperature=1.0, magnitude=0.5).score(split).item() == -2 * (1000.0 - 0.5)
+
+
 def tied_covariance(z: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     means = np.array([z[y == c].mean(0) for c in range(C)])
     covariance = np.zeros((D, D))
@@ -296,12 +308,13 @@ def test_features_that_are_always_zero_do_no_harm() -> None:
         assert np.isfinite(scored(detector, test, (dead, TRAIN[1]))).all()
 
 
-def test_fewer_examples_than_dimensions_are_shrunk_to_a_usable_covariance() -> None:
+def test_no_more_examples_than_dimensions_get_the_shrunk_covariance_of_ledoit_and_wolf() -> None:
     z, y = TRAIN[0][:D], np.arange(D) % C
+    means = np.array([z[y == c].mean(0) for c in range(C)])
+    covariance, _ = ledoit_wolf(z - means[y], assume_centered=True)
+    slow = [min(distance(v, mean, covariance) for mean in means) for v in TEST]
 
-    found = scored(Mahalanobis(), np.concatenate([z, z + 100]), (z, y))
-    assert np.isfinite(found).all()
-    assert found[:D].max() < found[D:].min()
+    np.testing.assert_allclose(scored(Mahalanobis(), train=(z, y)), slow, rtol=1e-9)
 
 
 @pytest.mark.parametrize("cls", [Mahalanobis, RelativeMahalanobis, lambda: Pod(exemplars=3)])

@@ -147,6 +147,30 @@ def test_accuracy_and_deployed_threshold_are_read_off_the_right_sets() -> None:
     assert found["ood_flagged"] == np.mean(given_evidence["ood_scores"] > threshold)
 
 
+def test_every_metric_goes_by_its_own_name() -> None:
+    e = evidence()
+    e["ood_scores"] = np.round(e["ood_scores"], 1)
+    y, s = labelled(list(e["id_test_scores"]), list(e["ood_scores"]))
+    kept, flagged = np.sort(e["id_test_scores"])[189], np.sort(e["ood_scores"])[15]
+    precision, recall, _ = precision_recall_curve(y, s)
+    precision_in, recall_in, _ = precision_recall_curve(1 - y, -s)
+    found = pair_metrics(e)
+
+    assert found["fpr95_id_pos"] == np.mean(e["ood_scores"] <= kept)
+    assert found["fpr95_ood_pos"] == np.mean(e["id_test_scores"] >= flagged)
+    assert found["aupr_out_ap"] == pytest.approx(average_precision_score(y, s))
+    assert found["aupr_in_ap"] == pytest.approx(average_precision_score(1 - y, -s))
+    assert found["aupr_out_trapezoid"] == pytest.approx(auc(recall, precision))
+    assert found["aupr_in_trapezoid"] == pytest.approx(auc(recall_in, precision_in))
+
+
+def test_a_score_at_the_threshold_counts_as_in_distribution() -> None:
+    e = evidence()
+    e["ood_scores"] = np.full(300, threshold95(e["id_val_scores"]))
+
+    assert pair_metrics(e)["ood_flagged"] == 0.0
+
+
 def _drop(e: Evidence) -> None:
     del e["ood_scores"]
 

@@ -121,6 +121,7 @@ def test_detectors_and_sets_share_one_classifier_and_one_pass_over_each_set(
 def test_affinity_joins_trials_on_one_classifier_and_parts_the_others() -> None:
     base = trial_of("ood/glyph-gaussian", "msp")
     alike = trial_of("ood/glyph-letters-upper", "knn")
+    alike.task.tiers["smoke"]["n_ood"] = 70
     apart = [
         trial_of("ood/glyph-gaussian", "msp", seed=1),
         trial_of("ood/glyph6-6789", "msp"),
