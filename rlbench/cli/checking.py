@@ -35,9 +35,9 @@ def check(
 ) -> Verdict:
     """Say whether this rlbench does worse than the reference records.
 
-    The gate's cells (`tasks/gate.toml`, here and in `$RLBENCH_PATH`) are always run anew, with an
-    empty asset cache: golden cells on seed 0, statistical ones on seeds 100 to 104 and, where they
-    fell, on 200 to 204. See docs/regression-gate.md for the rules.
+    The gate's cells (`tasks/gate.toml` in `$RLBENCH_PATH`, or else rlbench's own) are always run
+    anew, with an empty asset cache: golden cells on seed 0, statistical ones on seeds 100 to 104
+    and, where they fell, on 200 to 204. See docs/regression-gate.md for the rules.
 
     Args:
         against: the folder of reference records (seeds 0 to 9).

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -77,8 +78,13 @@ def rlbench() -> None:
     """
 
 
+def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    click.echo(f"rlbench: warning: {message}", err=True)
+
+
 def main(arguments: list[str] | None = None) -> Any:
     """Run the command line and exit with one of `ExitCode`."""
+    warnings.showwarning = _show_warning
     try:
         code = rlbench.main(args=arguments, standalone_mode=False)
         sys.exit(code if isinstance(code, int) else ExitCode.OK)

@@ -47,6 +47,9 @@ class DataFolder:
     """A folder tree of a data set, whatever its files are called."""
 
     path: str
+    hashed: bool = True
+    """Whether its files are part of the set's hash; not where a list names them and is hashed
+    itself, because there may be millions of them."""
 
     def __post_init__(self) -> None:
         _check_inside(self.path)
@@ -187,7 +190,7 @@ def _mark(name: str, part: DataFile | DataFolder, path: Path) -> str:
     """
     try:
         if isinstance(part, DataFolder):
-            return tree_digest(path)
+            return tree_digest(path) if part.hashed else ""
         if part.md5:
             with path.open("rb") as stream:
                 _expect(name, path, "md5", hashlib.file_digest(stream, "md5").hexdigest(), part.md5)

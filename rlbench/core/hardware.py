@@ -32,16 +32,16 @@ def cores() -> int:
 @cache
 def gpus() -> tuple[str, ...]:
     """Names of the CUDA GPUs, without importing torch; those hidden by the environment left out."""
-    tool = shutil.which("nvidia-smi")
-    if tool is None:
+    tool, visible = shutil.which("nvidia-smi"), os.environ.get("CUDA_VISIBLE_DEVICES")
+    if tool is None or visible in ("", "-1"):
         return ()
-    query = [tool, "--query-gpu=name", "--format=csv,noheader"]
-    answer = subprocess.run(query, capture_output=True, text=True, check=False, timeout=20)
-    names = [line.strip() for line in answer.stdout.splitlines() if line.strip()]
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if answer.returncode != 0 or visible in ("", "-1"):
+    chosen = [f"--id={visible}"] if visible else []
+    query = [tool, "--query-gpu=name", "--format=csv,noheader", *chosen]
+    try:
+        answer = subprocess.run(query, capture_output=True, text=True, check=True, timeout=20)
+    except (subprocess.SubprocessError, OSError):  # no driver behind the tool: no GPU to use
         return ()
-    return tuple(names[: len(visible.split(","))] if visible else names)
+    return tuple(line.strip() for line in answer.stdout.splitlines() if line.strip())
 
 
 @cache

@@ -64,6 +64,8 @@ class BaselineRef:
     params: dict[str, Any]
     overrides: dict[str, Any]
     algorithm_sha256: str | None = None
+    track: str = ""
+    """What it was allowed to see, where the suite tells tracks apart."""
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from rlbench.core.context import Context
+    from rlbench.core.stats import Interval
     from rlbench.core.trial import Trial
 
     Evidence = Mapping[str, np.ndarray[Any, Any]]
@@ -48,16 +49,89 @@ class Outcome:
 
 
 @dataclass(frozen=True)
+class Table:
+    """A table of a view; a field is a text, a number, or an `Interval` of `rlbench.core.stats`."""
+
+    name: str
+    """Short and plain: it becomes part of a file's name."""
+    title: str
+    frame: pd.DataFrame
+    doc: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class HeatMap:
+    """A matrix in colours, with a text in every field."""
+
+    name: str
+    title: str
+    rows: Sequence[str]
+    columns: Sequence[str]
+    values: np.ndarray[Any, Any]
+    """Float `(rows, columns)`; NaN has no colour."""
+    texts: Sequence[Sequence[str]]
+    ends: tuple[float, float]
+    """The values of the faint and of the strong end of the colours."""
+    doc: str = ""
+    centred: bool = False
+    """Whether the middle between the ends is neutral, and the ends are opposites."""
+    groups: Sequence[str] = ()
+    """A heading for each column; neighbours of one heading share it, others stand apart."""
+
+
+@dataclass(frozen=True)
+class DotPlot:
+    """Points with their intervals: a line for each row, a mark on it for each series."""
+
+    name: str
+    title: str
+    rows: Sequence[str]
+    series: Mapping[str, Sequence[Interval]]
+    axis: str
+    """What the numbers are, with their unit."""
+    doc: str = ""
+
+
+@dataclass(frozen=True)
+class RankAxis:
+    """Average ranks on an axis, best first, and bars over those that are not told apart."""
+
+    name: str
+    title: str
+    rows: Sequence[str]
+    ranks: Sequence[float]
+    """Ascending, one for each row."""
+    bars: Sequence[tuple[int, int]]
+    """First and last row of each group that is not told apart."""
+    distance: float
+    """The least difference of average ranks that tells two rows apart."""
+    doc: str = ""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture that the suite itself has drawn."""
+
+    name: str
+    title: str
+    png: bytes
+    doc: str = ""
+
+
+Exhibit = Table | HeatMap | DotPlot | RankAxis | Picture
+
+
+@dataclass(frozen=True)
 class View:
-    """A suite's own table, made from records; the report shows it under the suite's heading.
+    """A suite's own tables and figures, made from records, under the suite's heading in a report.
 
     `build` gets the frame of `rlbench.load_results` (one suite, one tier, one source) and returns
-    a frame to print, or None when the records do not suffice.
+    what to show, in order; nothing when the records do not suffice. Their names differ.
     """
 
     name: str
     title: str
-    build: Callable[[pd.DataFrame], pd.DataFrame | None]
+    build: Callable[[pd.DataFrame], Sequence[Exhibit]]
     doc: str = ""
 
 
@@ -100,4 +174,4 @@ class Suite(Protocol):
         """Turn evidence into metrics; numpy only, used by the leaderboard validator as well."""
 
     def views(self) -> Sequence[View]:
-        """The suite's own tables for the report."""
+        """The suite's own tables and figures for the report."""

@@ -14,7 +14,8 @@ from rlbench.reports.curves import panels
 from rlbench.reports.escape import slug
 from rlbench.reports.extras import load_registry, published, view_tables
 from rlbench.reports.families import FamilyTable, Key, family_tables, key_of
-from rlbench.reports.frame import Line, lines_of, load_results
+from rlbench.reports.coverage import Line
+from rlbench.reports.frame import lines_of, load_results
 from rlbench.reports.page import GENERATOR, Page, Section, render
 from rlbench.reports.plots import family_plots
 from rlbench.reports.provenance import commands, origins

@@ -1,21 +1,14 @@
-"""Cells: the trials of one task, baseline, variant and tier, and whether they may be ranked.
-
-Only official seeds enter a cell, and only a cell that has all of them, with finite values and one
-recipe, is complete. What is missing stays missing: it is never 0 and never filled in.
-"""
+"""Cells: the trials of one task, baseline, variant and tier as one number with its interval."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rlbench.core.errors import MissingError
 from rlbench.core.stats import Interval, t_interval
-from rlbench.reports.frame import EXTRA, Line
-
-LIMIT = 1e100
-"""Greater numbers count as infinite: sums of their squares would be."""
+from rlbench.reports.coverage import Line, cover
+from rlbench.reports.frame import EXTRA
 
 
 @dataclass(frozen=True)
@@ -43,45 +36,17 @@ def score_cell(lines: Sequence[Line]) -> Score:
     Raises:
         MissingError: scipy, which the t interval needs, is not installed.
     """
-    official = tuple(lines[0]["official_seeds"])
-    used: dict[int, Line] = {}
-    notes: list[str] = []
-    extra = []
-    for line in lines:
-        seed = int(line["seed"])
-        if official and seed not in official:
-            extra.append(seed)
-        elif seed in used:
-            notes.append(f"seed {seed} is there twice, the first counts")
-        else:
-            used[seed] = line
-    if extra:
-        notes.append(f"{_seeds(extra)} not official, left out")
-    finite = [seed for seed in sorted(used) if _finite(used[seed])]
-    if len(finite) < len(used):
-        notes.append(f"{_seeds(sorted(set(used) - set(finite)))} without a finite value")
-    recipes = Counter(used[seed]["recipe"] for seed in finite)
-    if len(recipes) > 1:
-        notes.append(f"mixes {len(recipes)} recipes, so it is not ranked")
-    values = tuple(float(used[seed]["value"]) for seed in finite)
+    found = cover(lines)
+    values = tuple(float(line["value"]) for line in found.counted)
     return Score(
-        seeds=tuple(finite),
+        seeds=tuple(int(line["seed"]) for line in found.counted),
         values=values,
-        normalised=tuple(float(used[seed]["normalised"]) for seed in finite),
-        expected=len(official),
+        normalised=tuple(float(line["normalised"]) for line in found.counted),
+        expected=len(lines[0]["official_seeds"]),
         interval=_interval(values),
-        complete=bool(official) and set(finite) == set(official) and len(recipes) == 1,
-        notes=tuple(notes),
+        complete=found.complete,
+        notes=found.notes,
     )
-
-
-def _finite(line: Line) -> bool:
-    return usable(line["value"]) and usable(line["normalised"])
-
-
-def usable(value: float) -> bool:
-    """Whether statistics can be computed with it; NaN and infinities fail."""
-    return abs(value) < LIMIT
 
 
 def _interval(values: Sequence[float]) -> Interval | None:
@@ -91,7 +56,3 @@ def _interval(values: Sequence[float]) -> Interval | None:
         return t_interval(values)
     except ImportError as error:
         raise MissingError(f"intervals need scipy: {EXTRA}") from error
-
-
-def _seeds(seeds: Sequence[int]) -> str:
-    return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"

@@ -11,9 +11,8 @@ import numpy as np
 
 from rlbench.core.errors import CorruptError
 from rlbench.core.stats import Array, Band, curve_band
-from rlbench.reports.cells import usable
+from rlbench.reports.coverage import Line, usable
 from rlbench.reports.families import Column, FamilyTable, Row
-from rlbench.reports.frame import Line
 
 MAX_BYTES = 32 * 1024 * 1024
 MAX_POINTS = 200

@@ -27,7 +27,8 @@ from rlbench.core.stats import (
     rank_intervals,
 )
 from rlbench.reports.cells import Score, score_cell
-from rlbench.reports.frame import Line, lines_of
+from rlbench.reports.coverage import Line
+from rlbench.reports.frame import lines_of
 
 if TYPE_CHECKING:
     import pandas as pd

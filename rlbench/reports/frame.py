@@ -13,14 +13,12 @@ from rlbench.core.errors import CorruptError, MissingError, UsageError, closest
 from rlbench.core.files import digest
 from rlbench.core.record import Record, read_record
 from rlbench.core.store import Store, Stored, default_results
+from rlbench.reports.coverage import Line, complete_marks
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Where = Literal["local", "reference"]
-Line = dict[str, Any]
-"""One row of the frame as plain Python."""
-
 EXTRA = 'pip install "rlbench[report]"'
 
 # Sorting by these makes the order depend on the records alone, never on the file system.
@@ -39,8 +37,8 @@ def load_results(
     Columns: `where` ("local", or "reference" for the records that come with rlbench), `suite`,
     `task` and `baseline` (ids, as on the command line), `row` (the baseline's short name with its
     variant, as tables show it), `version`, `title`, `family`, `group`, `origin`, `variant`,
-    `tier`, `seed`, `official_seeds` (what completes the cell), `official`, `source`, `identity`,
-    `metric`, `unit`, `direction`, `value` and `normalised` of the primary metric, its reference
+    `track`, `tier`, `seed`, `official_seeds` (what completes the cell), `official`, `complete`
+    (whether the record counts in a complete cell), `source`, `identity`, `metric`, `unit`, `direction`, `value` and `normalised` of the primary metric, its reference
     points `low` and `high`, one `metric.NAME` for each metric (NaN where not finite or another
     suite's), `wall_s` (seconds), the environment (`device`, `cpu`, `gpu`, `threads`,
     `nondeterministic`, `python`, `platform`, `packages`), the code (`rlbench`, `commit`, `dirty`),
@@ -70,6 +68,7 @@ def load_results(
     lines = select(lines, baselines, "baseline", ("baseline", "_row_id"))
     frame: pd.DataFrame = pandas.DataFrame(lines, columns=_columns(lines))
     frame = frame.sort_values(_ORDER, kind="stable", ignore_index=True)
+    frame["complete"] = complete_marks(lines_of(frame))
     frame.attrs["problems"] = problems
     return frame
 
@@ -155,6 +154,7 @@ def _line(record: Record, path: Path, where: Where) -> Line:
         "origin": task.origin,
         "baseline": record.baseline.id,
         "variant": record.baseline.variant,
+        "track": record.baseline.track,
         "row": cell.row,
         "_row_id": f"{cell.suite}/{cell.row}",
         "tier": record.tier,
@@ -214,8 +214,8 @@ def _columns(lines: Sequence[Line]) -> list[str]:
     metrics = sorted({key for line in lines for key in line if key.startswith("metric.")})
     before = [
         "where", "suite", "task", "version", "title", "family", "group", "origin", "baseline",
-        "variant", "row", "tier", "seed", "official_seeds", "official", "source", "identity",
-        "metric", "unit", "direction", "value", "normalised", "low", "high",
+        "variant", "row", "track", "tier", "seed", "official_seeds", "official", "complete",
+        "source", "identity", "metric", "unit", "direction", "value", "normalised", "low", "high",
     ]  # fmt: skip
     after = [
         "wall_s", "device", "cpu", "gpu", "threads", "nondeterministic", "python", "platform",

@@ -18,7 +18,7 @@ from rlbench.reports.escape import for_html, slug
 from rlbench.reports.extras import ViewTable
 from rlbench.reports.families import FamilyTable, Row
 from rlbench.reports.grid import Entry, Grid, family_grid, metrics_line
-from rlbench.reports.plots import Plot
+from rlbench.reports.drawing import Plot
 from rlbench.reports.svg import inline_svg
 
 GENERATOR = '<meta name="generator" content="rlbench report">'

@@ -1,78 +1,23 @@
-"""Figures of a family: interval estimates, rank intervals, performance profiles, curves.
-
-The only file that imports matplotlib, and without pyplot, so that it holds no global state. Equal
-input gives equal bytes: no dates, no version, fixed ids.
-"""
+"""Figures of a family: interval estimates, rank intervals, performance profiles, curves."""
 
 from __future__ import annotations
 
-import io
-import re
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rlbench.core.errors import MissingError
 from rlbench.core.stats import iqm, performance_profile
 from rlbench.reports.curves import Panel
-from rlbench.reports.escape import plain
+from rlbench.reports.drawing import COLOURS, INK, PAPER, WIDTH, Plot, new_figure, saved, short, style
 from rlbench.reports.families import FamilyTable, Row
-from rlbench.reports.frame import EXTRA
 from rlbench.reports.grid import ARROWS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-INK = "#26292e"
-PAPER = "#ffffff"
-# Okabe & Ito 2008, without black (that is the ink) and yellow (too faint on white).
-_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8a6d5a")
 _DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (6, 1.5, 1.5, 1.5)))
-_WIDTH = 5.4  # inches
-_STYLE: dict[Any, Any] = {
-    "axes.axisbelow": True,
-    "axes.edgecolor": INK,
-    "axes.grid": True,
-    "axes.labelcolor": INK,
-    "axes.spines.right": False,
-    "axes.spines.top": False,
-    "axes.titlecolor": INK,
-    "axes.titlelocation": "left",
-    "axes.titlesize": 10,
-    "figure.constrained_layout.h_pad": 0.08,
-    "figure.constrained_layout.w_pad": 0.08,
-    "figure.facecolor": PAPER,
-    "font.family": ["DejaVu Sans"],
-    "font.size": 9,
-    "grid.alpha": 0.14,
-    "grid.color": INK,
-    "legend.frameon": False,
-    "lines.linewidth": 1.6,
-    "savefig.facecolor": PAPER,
-    "svg.fonttype": "none",
-    "svg.hashsalt": "rlbench",
-    "text.color": INK,
-    "text.parse_math": False,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "ytick.major.size": 0,
-}
-
-
-@dataclass(frozen=True)
-class Plot:
-    """A figure as bytes, with its name and what it shows in words."""
-
-    name: str
-    title: str
-    caption: str
-    svg: bytes
-    png: bytes
 
 
 def family_plots(table: FamilyTable, panels: Sequence[Panel]) -> list[Plot]:
@@ -86,13 +31,13 @@ def family_plots(table: FamilyTable, panels: Sequence[Panel]) -> list[Plot]:
         MissingError: matplotlib is not installed.
     """
     found = []
-    with _style():
+    with style():
         if table.ranked:
-            found.append(_plot("intervals", *_INTERVALS, _intervals(table)))
-            found.append(_plot("ranks", *_RANKS, _ranks(table)))
-            found.append(_plot("profiles", *_PROFILES, _profiles(table)))
+            found.append(saved("intervals", *_INTERVALS, _intervals(table)))
+            found.append(saved("ranks", *_RANKS, _ranks(table)))
+            found.append(saved("profiles", *_PROFILES, _profiles(table)))
         if panels:
-            found.append(_plot("curves", *_CURVES, _curves(table, panels)))
+            found.append(saved("curves", *_CURVES, _curves(table, panels)))
     return found
 
 
@@ -118,47 +63,18 @@ _CURVES = (
 )
 
 
-@contextmanager
-def _style() -> Iterator[None]:
-    try:
-        import matplotlib as mpl
-    except ImportError as error:
-        raise MissingError(f"plots need matplotlib: {EXTRA}") from error
-    with mpl.rc_context():
-        mpl.rcdefaults()
-        mpl.rcParams.update(_STYLE)
-        yield
-
-
-def _figure(width: float, height: float, **grid: Any) -> tuple[Figure, Any]:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), layout="constrained")
-    return figure, figure.subplots(squeeze=False, **grid)
-
-
-def _plot(name: str, title: str, caption: str, figure: Figure) -> Plot:
-    svg, png = io.BytesIO(), io.BytesIO()
-    with warnings.catch_warnings():
-        # A name in a script that the font lacks is drawn as boxes; the table beside it has it.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
-        figure.savefig(png, format="png", dpi=150, metadata={"Software": None})
-    return Plot(name, title, caption, svg.getvalue(), png.getvalue())
-
-
 def _look(table: FamilyTable, row: Row) -> dict[str, Any]:
     """Colour and dashes of a row, the same in all figures of its family."""
     index = table.rows.index(row)
-    dashes = _DASHES[index // len(_COLOURS) % len(_DASHES)]
-    return {"color": _COLOURS[index % len(_COLOURS)], "linestyle": dashes}
+    dashes = _DASHES[index // len(COLOURS) % len(_DASHES)]
+    return {"color": COLOURS[index % len(COLOURS)], "linestyle": dashes}
 
 
 def _rows_axes(rows: Sequence[Row]) -> tuple[Figure, Axes]:
     """Axes with a line for each row, best on top, and room for its name."""
-    figure, axes = _figure(_WIDTH, 0.75 + 0.3 * len(rows))
+    figure, axes = new_figure(WIDTH, 0.75 + 0.3 * len(rows))
     ax: Axes = axes[0, 0]
-    ax.set_yticks(range(len(rows)), [_short(row.label) for row in rows])
+    ax.set_yticks(range(len(rows)), [short(row.label) for row in rows])
     ax.set_ylim(len(rows) - 0.5, -0.5)
     ax.grid(visible=False, axis="y")
     return figure, ax
@@ -166,7 +82,7 @@ def _rows_axes(rows: Sequence[Row]) -> tuple[Figure, Axes]:
 
 def _mark(ax: Axes, y: int, point: float, ends: tuple[float, float] | None, row: Row) -> None:
     """A point with its bar; hollow for reference rows. Ranked rows come first, so y tells all."""
-    colour = _COLOURS[y % len(_COLOURS)]
+    colour = COLOURS[y % len(COLOURS)]
     if ends is not None:
         ax.plot(ends, (y, y), color=colour, linewidth=5, alpha=0.45, solid_capstyle="butt")
     face = PAPER if row.reference else colour
@@ -207,7 +123,7 @@ def _ranks(table: FamilyTable) -> Figure:
 
 def _profiles(table: FamilyTable) -> Figure:
     rows = table.ranked
-    figure, axes = _figure(_WIDTH, max(3.2, 0.9 + 0.2 * len(rows)))
+    figure, axes = new_figure(WIDTH, max(3.2, 0.9 + 0.2 * len(rows)))
     ax: Axes = axes[0, 0]
     scores = np.concatenate([row.summary.scores.ravel() for row in rows if row.summary])
     taus = np.linspace(min(0.0, float(scores.min())), max(1.0, float(scores.max())), 101)
@@ -216,7 +132,7 @@ def _profiles(table: FamilyTable) -> Figure:
             continue
         band = performance_profile(row.summary.scores, taus)
         look = _look(table, row)
-        ax.plot(taus, band.point, label=_short(row.label), **look)
+        ax.plot(taus, band.point, label=short(row.label), **look)
         if band.low is not None and band.high is not None:
             ax.fill_between(taus, band.low, band.high, color=look["color"], alpha=0.12, linewidth=0)
     ax.set_ylim(-0.02, 1.02)
@@ -233,7 +149,7 @@ def _curves(table: FamilyTable, panels: Sequence[Panel]) -> Figure:
     labels = [row.label for row in table.rows]
     drawn = {one.row.label: one.row for panel in panels for one in panel.series}
     lines = -(-len(drawn) // 4)
-    figure, axes = _figure(_WIDTH, 2.5 * down + 0.25 * lines, nrows=down, ncols=across)
+    figure, axes = new_figure(WIDTH, 2.5 * down + 0.25 * lines, nrows=down, ncols=across)
     for ax in axes.flat[len(panels) :]:
         ax.set_axis_off()
     handles: dict[str, Any] = {}
@@ -241,7 +157,7 @@ def _curves(table: FamilyTable, panels: Sequence[Panel]) -> Figure:
         _draw_panel(table, ax, panel, handles)
     order = sorted(handles, key=labels.index)
     figure.legend(
-        [handles[label] for label in order], list(map(_short, order)),
+        [handles[label] for label in order], list(map(short, order)),
         loc="outside lower center", ncols=min(4, len(order)), fontsize=8,
     )  # fmt: skip
     return figure
@@ -256,7 +172,7 @@ def _draw_panel(table: FamilyTable, ax: Axes, panel: Panel, handles: dict[str, A
             ax.fill_between(one.steps, low, high, color=look["color"], alpha=0.14, linewidth=0)
     column = panel.column
     arrow = f" {ARROWS[column.direction]}" if panel.value == column.metric else ""
-    ax.set_title(_short(f"{column.label} · {panel.value}{arrow}"))
+    ax.set_title(short(f"{column.label} · {panel.value}{arrow}"))
     ax.set_xlabel("step")
     ax.xaxis.set_major_formatter(_compact)
     ax.locator_params(axis="x", nbins=5)
@@ -272,9 +188,3 @@ def _compact(value: float, _position: object = None) -> str:
 
 def _pair(low: float | None, high: float | None) -> tuple[float, float] | None:
     return None if low is None or high is None else (low, high)
-
-
-def _short(text: str) -> str:
-    """A label that leaves room for the data; the table has the whole name."""
-    text = re.sub(r"\s+", " ", plain(text))
-    return text if len(text) <= 28 else f"{text[:27]}…"

@@ -9,7 +9,7 @@ from statistics import median
 
 from rlbench.reports.escape import plain
 from rlbench.reports.families import TIER_ORDER
-from rlbench.reports.frame import Line
+from rlbench.reports.coverage import Line
 from rlbench.reports.grid import MISSING, Entry, Grid, number_text
 
 _SEEDS = re.compile(r"(--seeds?[ =])(\S+)")

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import rlbench
+from rlbench.core.algorithm import split_algorithm
 from rlbench.core.arrays import pack
 from rlbench.core.assets import AssetStore
 from rlbench.core.bundled import checkout
@@ -36,7 +37,6 @@ from rlbench.core.record import (
     TaskRef,
     split_nonfinite,
 )
-from rlbench.core.registry import split_algorithm
 from rlbench.core.spec import TIERS
 from rlbench.core.store import Store
 from rlbench.core.suite import Outcome, Suite
@@ -171,6 +171,7 @@ def _record(
             params=dict(trial.params),
             overrides=dict(trial.overrides),
             algorithm_sha256=trial.algorithm_sha256,
+            track=trial.baseline.track,
         ),
         tier=next((tier for tier in TIERS if tier == trial.tier), "custom"),
         seed=trial.seed,

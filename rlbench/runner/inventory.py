@@ -60,6 +60,9 @@ def take_inventory(registry: Registry, store: Store) -> list[CellStatus]:
         except CorruptError:
             status.broken.append(seed)
             continue
+        if record.cell != cell:  # it was moved here
+            status.broken.append(seed)
+            continue
         status.done.append(seed)
         if cell.suite not in sources:
             sources[cell.suite] = _source(registry, cell.suite)

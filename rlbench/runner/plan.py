@@ -9,17 +9,12 @@ from fnmatch import fnmatchcase
 from importlib.util import find_spec
 from typing import Any, Literal
 
+from rlbench.core.algorithm import is_own, outside_digest, own_baseline, with_absolute_path
 from rlbench.core.bundled import bundled
 from rlbench.core.data import DataStore
 from rlbench.core.errors import CorruptError, UsageError
 from rlbench.core.record import Record, read_record
-from rlbench.core.registry import (
-    Registry,
-    is_own,
-    outside_digest,
-    own_baseline,
-    with_absolute_path,
-)
+from rlbench.core.registry import Registry
 from rlbench.core.source import suite_source
 from rlbench.core.spec import BaselineSpec, TaskSpec
 from rlbench.core.store import Store

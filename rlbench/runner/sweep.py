@@ -78,7 +78,7 @@ def run_plan(
     """Run the pending trials of a plan; see `run` for the arguments."""
     if (jobs is not None and jobs < 1) or threads < 1:
         raise UsageError("jobs and threads: expected at least 1")
-    if time_limit is not None and time_limit <= 0:
+    if time_limit is not None and not time_limit > 0:  # NaN too
         raise UsageError("time limit: expected more than 0 seconds")
     results = results or default_results()
     device = pick_device(device)

@@ -21,10 +21,11 @@ from typing import Any, TextIO
 
 from filelock import BaseFileLock, Timeout
 
+from rlbench.core.algorithm import is_own, own_baseline
 from rlbench.core.assets import AssetStore, cache_folder
 from rlbench.core.data import DataStore
 from rlbench.core.errors import MissingError, RlbenchError, UsageError
-from rlbench.core.registry import Registry, is_own, own_baseline
+from rlbench.core.registry import Registry
 from rlbench.core.source import suite_source
 from rlbench.core.store import Store
 from rlbench.core.trial import Trial

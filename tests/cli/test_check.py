@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,7 +66,6 @@ tier = "smoke"
 kind = "statistical"
 min_effect = 0.02
 """
-CELLS = "walk/*"
 CHECKOUT = str(Path(rlbench.__file__).parent.parent)
 
 
@@ -98,14 +98,14 @@ class Own:
 
     def command(self, *words: str) -> tuple[Any, str, str]:
         """Exit status, stdout and stderr of `rlbench check WORDS`."""
-        asked = ["--against", str(self.reference), "--cells", CELLS, "--jobs", "1", *words]
+        asked = ["--against", str(self.reference), "--jobs", "1", *words]
         done = CliRunner().invoke(check_command, asked, standalone_mode=False)
         if done.exception is not None:
             raise done.exception
         return int(done.return_value), done.stdout, done.stderr
 
     def check(self, **options: Any) -> Verdict:
-        return check(self.reference, **{"cells": CELLS, "jobs": 1, **options})
+        return check(self.reference, **{"jobs": 1, **options})
 
     def contents(self) -> dict[str, bytes]:
         return {str(p): p.read_bytes() for p in self.reference.rglob("*") if p.is_file()}
@@ -297,3 +297,13 @@ def test_data_of_the_users_cache_is_still_found_by_a_check(
 
     assert accepted.check().cells[0].judgement.finding == "equal"
     assert "RLBENCH_DATA" not in os.environ
+
+
+def test_the_workflow_that_users_copy_calls_the_command_as_it_is() -> None:
+    text = (Path(CHECKOUT) / "docs" / "ci" / "rlbench-check.yml").read_text(encoding="utf-8")
+    [line] = re.findall(r"run: rlbench check (.*)", text)
+    known = {option for parameter in check_command.params for option in parameter.opts}
+    asked = {word for word in line.split() if word.startswith("--")}
+
+    assert asked
+    assert asked <= known

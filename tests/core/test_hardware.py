@@ -57,16 +57,21 @@ def test_with_a_gpu_auto_is_cuda_and_cpu_stays_cpu(smi: Install) -> None:
     assert pick_device("cpu") == "cpu"
 
 
+BOTH = "NVIDIA A", "NVIDIA B"
+
+
 @pytest.mark.parametrize(
-    ("visible", "count"), [(None, 2), ("0", 1), ("0,1", 2), ("", 0), ("-1", 0), ("0,1,2", 2)]
+    ("visible", "names"),
+    [(None, BOTH), ("0", BOTH[:1]), ("1", BOTH[1:]), ("0,1", BOTH), ("", ()), ("-1", ())],
 )
 def test_a_gpu_that_the_environment_hides_does_not_count(
-    smi: Install, monkeypatch: pytest.MonkeyPatch, visible: str | None, count: int
+    smi: Install, monkeypatch: pytest.MonkeyPatch, visible: str | None, names: tuple[str, ...]
 ) -> None:
-    smi("echo 'NVIDIA A'; echo 'NVIDIA A'")
+    smi('case "$*" in *--id=1) ;; *) echo "NVIDIA A" ;; esac; '
+        'case "$*" in *--id=0) ;; *) echo "NVIDIA B" ;; esac')  # fmt: skip
     if visible is not None:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-    assert gpus() == ("NVIDIA A",) * count
+    assert gpus() == names
 
 
 @pytest.mark.parametrize("word", ["gpu", "CUDA", "cuda:1", ""])

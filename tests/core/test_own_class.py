@@ -4,9 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from rlbench.core.errors import UsageError
-from rlbench.core.registry import (
-    Registry,
+from rlbench.core.algorithm import (
     is_own,
     load_algorithm,
     outside_digest,
@@ -14,6 +12,8 @@ from rlbench.core.registry import (
     split_algorithm,
     with_absolute_path,
 )
+from rlbench.core.errors import UsageError
+from rlbench.core.registry import Registry
 
 SOURCE = """
 import dataclasses, pathlib

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from rlbench.core.errors import MissingError, SpecError, UsageError
-from rlbench.core.registry import Registry, suites_of
+from rlbench.core.registry import Registry
 
 PLUGIN = Path(__file__).parent.parent / "plugin" / "rlbench_walk"
 Package = Callable[..., Path]
@@ -198,8 +198,3 @@ def test_reading_the_registry_imports_no_suite(package: Package) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert "bad" in Registry.load().suite_names
-
-
-def test_suites_of_tasks_are_named_once_in_order(registry: Registry) -> None:
-    tasks = registry.find_tasks("walk/*,ood/toy-*,walk/corridor-long")
-    assert suites_of(tasks) == ["walk", "ood"]

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from rlbench.core.algorithm import load_algorithm
 from rlbench.core.context import Context
 from rlbench.core.errors import UsageError
-from rlbench.core.registry import load_algorithm
 from rlbench.core.suite import Outcome
 from rlbench.core.trial import Trial
 from rlbench.suites.ood.features import Pipeline

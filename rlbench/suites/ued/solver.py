@@ -88,9 +88,9 @@ class ShortestPath:
         """Solve every slot of `pool` as it is now."""
         found = action_distances(pool)
         self._distance = torch.where(found == UNREACHABLE, _FAR, found)
-        self._ahead = torch.tensor(
-            [dy * pool.stride + dx for dy, dx in FORWARD], device=pool.codes.device
-        )
+        device = pool.codes.device
+        self._actions = torch.tensor([AHEAD, TURN_LEFT, TURN_RIGHT], device=device)
+        self._ahead = torch.tensor([dy * pool.stride + dx for dy, dx in FORWARD], device=device)
 
     def __call__(self, state: State) -> Tensor:
         """The action in each state: int64 [n]; forward rather than a turn, left rather than right.
@@ -103,9 +103,7 @@ class ShortestPath:
             cell * 4 + (direction + 3) % 4,
             cell * 4 + (direction + 1) % 4,
         ]
-        best = self._distance[torch.stack(places)].argmin(0)
-        actions = torch.tensor([AHEAD, TURN_LEFT, TURN_RIGHT], device=cell.device)
-        return actions[best]
+        return self._actions[self._distance[torch.stack(places)].argmin(0)]
 
     def remaining(self, state: State) -> Tensor:
         """The fewest actions from each state to the goal: int64 [n], -1 where there are none."""

@@ -97,8 +97,12 @@ def _sight_table(size: int) -> Tensor:
     return ahead << size | seen
 
 
+@cache
 def feature_table(device: torch.device | str) -> Tensor:
-    """Per object code, MiniGrid's (object, colour, state) divided by 10: float32 [11, 3]."""
+    """Per object code, MiniGrid's (object, colour, state) divided by 10: float32 [11, 3].
+
+    One tensor per device, shared: not to be written to.
+    """
     table = torch.zeros(AGENT + 1, 3)
     for code in (EMPTY, WALL, GOAL, AGENT):
         table[code] = torch.tensor([code, COLOURS.get(code, 0), 0]) / 10

@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from rlbench.core.registry import load_algorithm
+from rlbench.core.algorithm import load_algorithm
 from rlbench.core.spec import BaselineSpec, TaskSpec
 from rlbench.core.suite import Metric, Outcome, View
 

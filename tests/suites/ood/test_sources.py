@@ -72,6 +72,20 @@ GOLDEN: dict[tuple[str, Split], str] = {
     ("digits8", "val"): "6e9cc737f4015f38",
     ("digits8", "test"): "35db8673af5a437e",
     ("digits8", "ood"): "b968b8f688fa8a66",
+    ("glyph-digits", "unlabelled"): "3b02d61687b68a17",
+    ("glyph-digits", "ood-unlabelled"): "05a958e1df764b87",
+    ("glyph-upper", "ood-unlabelled"): "005a5efa46949c65",
+    ("glyph-lower", "ood-unlabelled"): "3dac8d1b19a3aab3",
+    ("glyph-symbols", "ood-unlabelled"): "a5a92efb036a78e2",
+    ("glyph-upside-down", "ood-unlabelled"): "c269036a14babee6",
+    ("glyph-inverted", "ood-unlabelled"): "0e02f5223d46b69f",
+    ("glyph-pixel-shuffled", "ood-unlabelled"): "30a3e9872c402442",
+    ("glyph-halves", "outliers"): "565619960deedffc",
+    ("gaussian", "ood-unlabelled"): "08a7e00bfca75914",
+    ("uniform", "ood-unlabelled"): "936269e5f1dee2ec",
+    ("black-noise", "ood-unlabelled"): "fd15afa947899358",
+    ("textures", "ood-unlabelled"): "6ea4b21d50ac778a",
+    ("handwritten", "shift"): "a55dc3cfd01e88b7",
 }
 
 
@@ -165,7 +179,7 @@ def test_a_drawn_set_needs_a_size() -> None:
     ("ref", "split", "message"),
     [
         (SetRef("digit8"), "train", r"no source 'digit8'; did you mean 'digits8'\?"),
-        (SetRef("textures"), "train", r"no split 'train' \(it has ood\)"),
+        (SetRef("textures"), "train", r"no split 'train' \(it has ood, "),
         (SetRef("glyph-upper", (10,)), "ood", r"has 10 classes, found \[10\]"),
     ],
 )
@@ -207,7 +221,7 @@ HELD_OUT = {"source": "glyph-digits", "classes": [1, 2]}
 
 def test_a_task_whose_sets_fit_passes() -> None:
     sources.check(GOOD)
-    sources.check(replace(GOOD, params=GLYPHS | {"id": HELD_OUT | {"classes": [0]}}))
+    sources.check(replace(GOOD, params=GLYPHS | {"id": HELD_OUT | {"classes": [0, 3]}}))
 
 
 @pytest.mark.parametrize(

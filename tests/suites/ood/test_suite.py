@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from rlbench.core.algorithm import own_baseline
 from rlbench.core.arrays import pack
 from rlbench.core.assets import AssetStore
 from rlbench.core.context import Context
 from rlbench.core.data import DataStore
 from rlbench.core.errors import SpecError, UsageError
-from rlbench.core.registry import Registry, own_baseline
+from rlbench.core.registry import Registry
 from rlbench.core.spec import TaskSpec
 from rlbench.core.suite import Outcome
 from rlbench.core.trial import Trial, resolve_params

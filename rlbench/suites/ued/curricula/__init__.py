@@ -1,0 +1,1 @@
+"""The curricula, one file per family of methods; see `rlbench.suites.ued.interface`."""

@@ -1,0 +1,91 @@
+"""A student plays a batch of levels for a fixed number of steps; every step is kept."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from rlbench.learn.recurrent import restart
+from rlbench.suites.ued.levels import Levels
+from rlbench.suites.ued.maze import N_ACTIONS, Maze
+from rlbench.suites.ued.student import ActorCritic
+
+
+class Rollout(NamedTuple):
+    """T steps in n environments; every environment begins an episode at step 0."""
+
+    codes: Tensor
+    """uint8 [T, n, view²], the views."""
+    direction: Tensor
+    """int64 [T, n]."""
+    action: Tensor
+    """int64 [T, n]."""
+    log_prob: Tensor
+    """float32 [T, n], of the action."""
+    value: Tensor
+    """float32 [T, n], V of the view."""
+    reward: Tensor
+    """float32 [T, n], for the action."""
+    done: Tensor
+    """bool [T, n], whether the action ended the episode."""
+    last_value: Tensor
+    """float32 [n], V after the last step."""
+
+    def select(self, environments: Tensor) -> Rollout:
+        """Some of the environments (int64 or bool [n])."""
+        return Rollout(*(part[:, environments] for part in self[:-1]), self.last_value[environments])
+
+
+@torch.no_grad()
+def play(
+    student: ActorCritic,
+    maze: Maze,
+    levels: Levels,
+    *,
+    environments: int,
+    steps: int,
+    rng: torch.Generator,
+    renew: bool = False,
+) -> Rollout:
+    """Roll the student out with sampled actions.
+
+    Args:
+        student: the network.
+        maze: the rules.
+        levels: environment i begins with level i.
+        environments: n.
+        steps: T.
+        rng: chance of the actions, on the maze's device.
+        renew: after an episode, go on to the next level that nobody has played, from the front
+            again when all have been; otherwise play the same level again.
+    """
+    pool = maze.pool(levels)
+    state = maze.start(pool, torch.arange(environments, device=maze.device))
+    memory = student.start(environments, maze.device)
+    noise = gumbel((steps, environments, N_ACTIONS), rng)
+    used = torch.full((), environments, device=maze.device)
+    kept: list[tuple[Tensor, ...]] = []
+    for t in range(steps):
+        codes = maze.observe(pool, state)
+        logits, value, memory = student.act(codes, state.direction, memory)
+        action = (logits + noise[t]).argmax(1)
+        after, reward, done = maze.step(pool, state, action)
+        log_prob = torch.log_softmax(logits, 1).gather(1, action[:, None])[:, 0]
+        kept.append((codes, state.direction, action, log_prob, value, reward, done))
+        level = state.level
+        if renew:
+            ended = done.cumsum(0)
+            level = (used + ended - 1) % len(pool)
+            used = used + ended[-1]
+        state = maze.restart(pool, after, done, level)
+        memory = restart(memory, done)
+    codes = maze.observe(pool, state)
+    last_value = student.act(codes, state.direction, memory)[1]
+    return Rollout(*(torch.stack(part) for part in zip(*kept, strict=True)), last_value)
+
+
+def gumbel(shape: tuple[int, ...], rng: torch.Generator) -> Tensor:
+    """Standard Gumbel noise: the argmax of logits plus it is a sample of their softmax."""
+    return torch.empty(shape, device=rng.device).exponential_(generator=rng).log_().neg_()
