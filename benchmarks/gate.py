@@ -304,7 +304,8 @@ def row(name: str, found: dict[str, Any]) -> str:
     cells = found["cells"]
     golden = [cell["finding"] for cell in cells if cell["kind"] == "golden"]
     other = [cell["finding"] for cell in cells if cell["kind"] == "statistical"]
-    suites = [suite["suite"] for suite in found["suites"] if suite["status"] == "regression"]
+    down = [suite for suite in found["suites"] if suite["status"] == "regression"]
+    suites = [f"{suite['suite']} ({suite['origin']})" for suite in down]
     shown = (
         f"{golden.count('differs')} of {len(golden)}",
         f"{other.count('drop')} of {len(other)}",

@@ -85,7 +85,8 @@ def judge(first: Look, second: Look | None, what: str) -> Judgement:
     if second is None:
         return Judgement("not run", f"{told}; the confirmation did not run", numbers)
     if not second.fell:
-        again = f"{-second.drop:+.4g} (p {second.p:.2g}) on fresh seeds"
+        needed = f"needed: below {second.alpha:g} and a drop of {second.least:.2g}"
+        again = f"on fresh seeds {-second.drop:+.4g} (p {second.p:.2g}; {needed})"
         return Judgement("drop not confirmed", f"{told}, but {again}", numbers)
     again = f"and by {second.drop:.4g} (p {second.p:.2g}) on fresh seeds"
     return Judgement("drop", f"{told}, {again}", numbers)

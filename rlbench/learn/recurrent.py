@@ -36,7 +36,7 @@ class Packing:
 
     def split(self, places: Tensor) -> list[Tensor]:
         """Per bucket, its part of a tensor over all places: [length, segments, ...]."""
-        parts = places.split([length * count for length, count in self.shapes])
+        parts = torch.split(places, [length * count for length, count in self.shapes])
         return [
             part.view(*shape, *places.shape[1:])
             for part, shape in zip(parts, self.shapes, strict=True)
@@ -116,7 +116,7 @@ class Memory(nn.Module):
                 if "bias" in name:
                     parameter.zero_()
                     continue
-                for gate in parameter.split(self.n_out):
+                for gate in torch.split(parameter, self.n_out):
                     nn.init.orthogonal_(gate, generator=rng)
 
     def start(self, n: int, device: torch.device) -> State:
@@ -129,8 +129,7 @@ class Memory(nn.Module):
         if isinstance(self.layer, nn.LSTM):
             return _lstm_step(self.layer, x, state)
         if isinstance(self.layer, nn.GRU):
-            out = torch.gru_cell(x, state[0], *self.layer._flat_weights)
-            return out, (out,)
+            return _gru_step(self.layer, x, state)
         return torch.tanh(self.layer(x)), ()
 
     def forward(self, x: Tensor, packing: Packing) -> Tensor:
@@ -141,15 +140,25 @@ class Memory(nn.Module):
         return torch.cat(outputs)
 
 
+def _weights(layer: nn.Module) -> list[Tensor]:
+    """Input weights, state weights, input bias, state bias."""
+    return [getattr(layer, f"{name}_l0") for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
+
+
 def _lstm_step(layer: nn.LSTM, x: Tensor, state: State) -> tuple[Tensor, State]:
-    w_in, w_out, _, bias = layer._flat_weights
+    w_in, w_out, _, bias = _weights(layer)
     hidden, cell = state
-    gates = torch.addmm(bias, x, w_in.t()).addmm_(hidden, w_out.t())
-    squashed = torch.sigmoid(gates)
-    i, f, _, o = squashed.chunk(4, 1)
-    cell = f * cell + i * torch.tanh(gates.chunk(4, 1)[2])
-    hidden = o * torch.tanh(cell)
+    gates = torch.addmm(torch.addmm(bias, x, w_in.t()), hidden, w_out.t())
+    i, f, g, o = gates.chunk(4, 1)
+    cell = torch.sigmoid(f) * cell + torch.sigmoid(i) * torch.tanh(g)
+    hidden = torch.sigmoid(o) * torch.tanh(cell)
     return hidden, (hidden, cell)
+
+
+def _gru_step(layer: nn.GRU, x: Tensor, state: State) -> tuple[Tensor, State]:
+    w_in, w_out, b_in, b_out = _weights(layer)
+    out = torch.gru_cell(x, state[0], w_in, w_out, b_in, b_out)
+    return out, (out,)
 
 
 def restart(state: State, done: Tensor) -> State:

@@ -10,16 +10,23 @@ from typing import TYPE_CHECKING
 from rlbench.core.errors import RlbenchError, UsageError
 from rlbench.core.files import digest, write_atomic
 from rlbench.core.registry import Registry
-from rlbench.reports.curves import panels
-from rlbench.reports.escape import slug
-from rlbench.reports.extras import load_registry, published, view_tables
-from rlbench.reports.families import FamilyTable, Key, family_tables, key_of
 from rlbench.reports.coverage import Line
+from rlbench.reports.curves import panels
+from rlbench.reports.drawing import Plot
+from rlbench.reports.escape import slug
+from rlbench.reports.extras import (
+    ShownTable,
+    ShownView,
+    load_registry,
+    published,
+    shown_views,
+)
+from rlbench.reports.families import FamilyTable, Key, family_tables, key_of
 from rlbench.reports.frame import lines_of, load_results
-from rlbench.reports.page import GENERATOR, Page, Section, render
+from rlbench.reports.page import GENERATOR, Page, Section, render, view_anchor
 from rlbench.reports.plots import family_plots
 from rlbench.reports.provenance import commands, origins
-from rlbench.reports.tables import FORMATS, long_csv, markdown_grid, overview
+from rlbench.reports.tables import FORMATS, latex_grid, long_csv, markdown_grid, overview
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -97,7 +104,7 @@ def build_report(
     corrupt = list(frame.attrs["problems"])
     registry, problems = load_registry()
     families = family_tables(frame)
-    views, more = view_tables(frame, registry)
+    views, more = shown_views(frame, registry)
     lines = lines_of(frame)
     sections = _sections(families, lines, registry)
     page = Page(
@@ -109,7 +116,7 @@ def build_report(
         counts=_counts(lines),
         notes=_page_notes(corrupt),
     )
-    files = _files(folder, sections)
+    files = {**_files(folder, sections), **_view_files(folder, views)}
     for path, data in files.items():
         write_atomic(path, data)
     write_atomic(folder / "index.html", render(page).encode())
@@ -161,6 +168,28 @@ def _files(folder: Path, sections: Sequence[Section]) -> dict[Path, bytes]:
             found[folder / "plots" / f"{section.anchor}-{plot.name}.png"] = plot.png
     found[folder / "tables" / "all.csv"] = long_csv([s.table for s in sections]).encode()
     return found
+
+
+def _view_files(folder: Path, views: Sequence[ShownView]) -> dict[Path, bytes]:
+    found: dict[Path, bytes] = {}
+    for view in views:
+        stem = view_anchor(view)
+        for item in view.items:
+            table = folder / "tables" / f"{stem}-{slug(item.name)}"
+            plot = folder / "plots" / table.name
+            if isinstance(item, ShownTable):
+                found[_with(table, ".md")] = markdown_grid(item.grid).encode()
+                found[_with(table, ".tex")] = latex_grid(item.grid, item.title).encode()
+                found[_with(table, ".csv")] = item.csv.encode()
+            else:
+                found[_with(plot, ".png")] = item.png
+            if isinstance(item, Plot):
+                found[_with(plot, ".svg")] = item.svg
+    return found
+
+
+def _with(path: Path, ending: str) -> Path:
+    return path.with_name(path.name + ending)
 
 
 def _claim(folder: Path) -> None:

@@ -1,7 +1,7 @@
 """What all figures share: style, colours, and how one becomes bytes.
 
-With `plots` and `exhibits`, which draw, the only files that use matplotlib, and without pyplot, so
-that they hold no global state. Equal input gives equal bytes: no dates, no version, fixed ids.
+Only this file, `plots` and `exhibits` use matplotlib, and without pyplot, so that they hold no
+global state. Equal input gives equal bytes: no dates, no version, fixed ids.
 """
 
 from __future__ import annotations
@@ -65,6 +65,8 @@ class Plot:
     caption: str
     svg: bytes
     png: bytes
+    wide: bool = False
+    """Whether the page shows it on a line of its own and as great as it is."""
 
 
 @contextmanager
@@ -92,7 +94,7 @@ def new_figure(width: float, height: float, **grid: Any) -> tuple[Figure, Any]:
     return figure, figure.subplots(squeeze=False, **grid)
 
 
-def saved(name: str, title: str, caption: str, figure: Figure) -> Plot:
+def saved(name: str, title: str, caption: str, figure: Figure, *, wide: bool = False) -> Plot:
     """The figure as bytes; the name becomes part of a file name."""
     svg, png = io.BytesIO(), io.BytesIO()
     with warnings.catch_warnings():
@@ -100,7 +102,7 @@ def saved(name: str, title: str, caption: str, figure: Figure) -> Plot:
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
         figure.savefig(png, format="png", dpi=150, metadata={"Software": None})
-    return Plot(name, title, caption, svg.getvalue(), png.getvalue())
+    return Plot(name, title, caption, svg.getvalue(), png.getvalue(), wide)
 
 
 def short(text: str) -> str:

@@ -6,23 +6,52 @@ still make a whole report.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rlbench.core.errors import RlbenchError
 from rlbench.core.registry import Registry
-from rlbench.core.suite import View
+from rlbench.core.suite import Exhibit, Picture, Table, View
+from rlbench.reports.drawing import Plot
+from rlbench.reports.escape import slug
+from rlbench.reports.exhibits import draw
 from rlbench.reports.families import FamilyTable
-from rlbench.reports.grid import MISSING, Entry, Grid, decimals, number_text
+from rlbench.reports.grid import Entry, Grid
+from rlbench.reports.viewtable import frame_csv, frame_grid
 
 if TYPE_CHECKING:
     import pandas as pd
 
+_PNG = b"\x89PNG\r\n\x1a\n"
+
 
 @dataclass(frozen=True)
-class ViewTable:
-    """A suite's own table over one tier and one source."""
+class ShownTable:
+    """A view's table; `csv` holds the numbers as computed."""
+
+    name: str
+    title: str
+    caption: str
+    grid: Grid
+    csv: str
+
+
+@dataclass(frozen=True)
+class ShownPicture:
+    """A picture that the suite drew."""
+
+    name: str
+    title: str
+    caption: str
+    png: bytes
+
+
+Shown = ShownTable | ShownPicture | Plot
+
+
+@dataclass(frozen=True)
+class ShownView:
+    """What a suite's view shows of one tier and one source."""
 
     suite: str
     tier: str
@@ -31,7 +60,7 @@ class ViewTable:
     name: str
     title: str
     doc: str
-    grid: Grid
+    items: tuple[Shown, ...]
 
 
 def load_registry() -> tuple[Registry, list[str]]:
@@ -63,15 +92,15 @@ def published(table: FamilyTable, registry: Registry) -> Grid | None:
     return Grid(tuple(header), tuple(rows)) if rows else None
 
 
-def view_tables(frame: pd.DataFrame, registry: Registry) -> tuple[list[ViewTable], list[str]]:
+def shown_views(frame: pd.DataFrame, registry: Registry) -> tuple[list[ShownView], list[str]]:
     """The views of every suite, for each tier, source and origin of records apart.
 
     The user's own records and the reference never meet in one view, and tier `custom` has none.
 
     Returns:
-        The tables, and one line for each view or suite that could not be used.
+        What they show, and one line for each view or suite that could not be used.
     """
-    found: list[ViewTable] = []
+    found: list[ShownView] = []
     problems: list[str] = []
     official = frame[frame["tier"] != "custom"]
     for suite in sorted(set(official["suite"])):
@@ -86,50 +115,32 @@ def view_tables(frame: pd.DataFrame, registry: Registry) -> tuple[list[ViewTable
         own = official[official["suite"] == suite]
         for (tier, source, where), part in own.groupby(["tier", "source", "where"]):
             for view in views:
-                grid, problem = _build(view, part.reset_index(drop=True))
+                items, problem = _build(view, part.reset_index(drop=True))
                 if problem:
                     problems.append(f"view '{view.name}' of suite '{suite}' failed: {problem}")
-                if grid is not None:
+                if items:
                     key = (suite, str(tier), str(source), str(where))
-                    found.append(ViewTable(*key, view.name, view.title, view.doc, grid))
+                    found.append(ShownView(*key, view.name, view.title, view.doc, items))
     return found, problems
 
 
-def _build(view: View, frame: pd.DataFrame) -> tuple[Grid | None, str]:
+def _build(view: View, frame: pd.DataFrame) -> tuple[tuple[Shown, ...], str]:
     try:
-        table = view.build(frame)
+        items = tuple(map(_show, view.build(frame)))
+        names = [slug(item.name) for item in items]
+        if len(set(names)) < len(names):
+            raise ValueError(f"expected exhibits with different names, found {names}")
     except Exception as error:  # a third party's code must not cost the rest of the report
-        return None, f"{type(error).__name__}: {error}"
-    return (None if table is None or table.empty else frame_grid(table)), ""
+        return (), f"{type(error).__name__}: {error}"
+    return items, ""
 
 
-def frame_grid(frame: pd.DataFrame) -> Grid:
-    """A frame as a grid: a named index becomes columns, and a column has one precision."""
-    if any(name is not None for name in frame.index.names):
-        frame = frame.reset_index()
-    columns = [frame.iloc[:, index].tolist() for index in range(frame.shape[1])]
-    numeric = [all(map(_is_number, column)) for column in columns]
-    header = [
-        Entry(str(name), kind="number" if number else "text")
-        for name, number in zip(frame.columns, numeric, strict=True)
-    ]
-    shown = [_column(column, n) for column, n in zip(columns, numeric, strict=True)]
-    return Grid(tuple(header), tuple(zip(*shown, strict=True)))
-
-
-def _column(values: list[Any], numeric: bool) -> list[Entry]:
-    if not numeric:
-        return [Entry(str(value), str(value), "text") for value in values]
-    if all(isinstance(value, int) for value in values):
-        return [Entry(str(value), float(value)) for value in values]
-    digits = decimals(value for value in values if math.isfinite(value))
-    return [
-        Entry(number_text(value, digits), float(value))
-        if math.isfinite(value)
-        else Entry(MISSING, kind="missing")
-        for value in values
-    ]
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _show(exhibit: Exhibit) -> Shown:
+    if isinstance(exhibit, Table):
+        grid, csv = frame_grid(exhibit.frame), frame_csv(exhibit.frame)
+        return ShownTable(exhibit.name, exhibit.title, exhibit.doc, grid, csv)
+    if isinstance(exhibit, Picture):
+        if not exhibit.png.startswith(_PNG):
+            raise ValueError(f"{exhibit.name}: expected the bytes of a PNG file")
+        return ShownPicture(exhibit.name, exhibit.title, exhibit.doc, exhibit.png)
+    return draw(exhibit)

@@ -38,12 +38,12 @@ def load_results(
     `task` and `baseline` (ids, as on the command line), `row` (the baseline's short name with its
     variant, as tables show it), `version`, `title`, `family`, `group`, `origin`, `variant`,
     `track`, `tier`, `seed`, `official_seeds` (what completes the cell), `official`, `complete`
-    (whether the record counts in a complete cell), `source`, `identity`, `metric`, `unit`, `direction`, `value` and `normalised` of the primary metric, its reference
-    points `low` and `high`, one `metric.NAME` for each metric (NaN where not finite or another
-    suite's), `wall_s` (seconds), the environment (`device`, `cpu`, `gpu`, `threads`,
-    `nondeterministic`, `python`, `platform`, `packages`), the code (`rlbench`, `commit`, `dirty`),
-    `command`, `protocol` and `recipe` (digests of what a column and a row must share), `curve`
-    (a file, or empty) and `path`.
+    (whether the record counts in a complete cell), `source`, `identity`, `metric`, `unit`,
+    `direction`, `value` and `normalised` of the primary metric, its reference points `low` and
+    `high`, one `metric.NAME` for each metric (NaN where not finite or another suite's), `wall_s`
+    (seconds), the environment (`device`, `cpu`, `gpu`, `threads`, `nondeterministic`, `python`,
+    `platform`, `packages`), the code (`rlbench`, `commit`, `dirty`), `command`, `protocol` and
+    `recipe` (digests of what a column and a row must share), `curve` (a file, or empty), `path`.
 
     Args:
         roots: results folders; `results/local`, if it is there, when none is given.

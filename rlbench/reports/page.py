@@ -14,11 +14,12 @@ from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from itertools import groupby
 
+from rlbench.core.files import digest
+from rlbench.reports.drawing import Plot
 from rlbench.reports.escape import for_html, slug
-from rlbench.reports.extras import ViewTable
+from rlbench.reports.extras import Shown, ShownPicture, ShownTable, ShownView
 from rlbench.reports.families import FamilyTable, Row
 from rlbench.reports.grid import Entry, Grid, family_grid, metrics_line
-from rlbench.reports.drawing import Plot
 from rlbench.reports.svg import inline_svg
 
 GENERATOR = '<meta name="generator" content="rlbench report">'
@@ -45,7 +46,7 @@ class Page:
 
     sections: Sequence[Section]
     overview: Grid
-    views: Sequence[ViewTable]
+    views: Sequence[ShownView]
     origins: Grid
     commands: Grid
     counts: Mapping[str, int]
@@ -102,6 +103,12 @@ def _contents(page: Page) -> str:
     items = ['<li><a href="#overview">Overview</a></li>']
     for suite, sections in _by_suite(page):
         inner = "".join(
+            f'<li><a href="#{view_anchor(view)}">{for_html(view.title)}'
+            f'<span class="tag">{for_html(view.tier)}</span></a></li>'
+            for view in page.views
+            if view.suite == suite
+        )
+        inner += "".join(
             f'<li><a href="#{one.anchor}">{for_html(one.table.key.family)}'
             f'<span class="tag">{for_html(_tag(one, sections))}</span></a></li>'
             for one in sections
@@ -170,8 +177,8 @@ def _overview(page: Page) -> str:
 
 def _suites(page: Page) -> Iterable[str]:
     for suite, sections in _by_suite(page):
-        parts = [_family(section, sections) for section in sections]
-        parts += [_view(view) for view in page.views if view.suite == suite]
+        parts = [_view(view) for view in page.views if view.suite == suite]
+        parts += [_family(section, sections) for section in sections]
         yield _section(f"suite-{slug(suite)}", suite, "\n".join(parts))
 
 
@@ -228,22 +235,49 @@ def _reading_order(grid: Grid, tasks: int) -> list[int]:
     return [0, *aggregates[-1:], *aggregates[:1], *order[1 : 1 + tasks], *aggregates[1:-1]]
 
 
-def _view(view: ViewTable) -> str:
+def view_anchor(view: ShownView) -> str:
+    """An id, and the begin of file names, that no other view of the page has."""
+    words = slug(f"{view.suite}-{view.name}-{view.tier}")
+    return f"{words}-{digest([view.source, view.where, view.suite, view.name])[:6]}"
+
+
+def _view(view: ShownView) -> str:
     where = ", reference records" if view.where == "reference" else ""
     doc = f"{view.doc} " if view.doc else ""
-    return (
-        f'<article class="card"><h3>{for_html(view.title)} '
-        f'<span class="tag">{for_html(view.tier)}</span></h3>'
-        f'<p class="meta">{for_html(doc)}Source {for_html(view.source[:12])}{where}.</p>'
-        f"{_plain_table(view.grid, view.title)}</article>"
-    )
+    anchor = view_anchor(view)
+    parts = [
+        f'<article class="card" id="{anchor}"><h3>{for_html(view.title)} '
+        f'<span class="tag">{for_html(view.tier)}</span></h3>',
+        f'<p class="meta">{for_html(doc)}Source {for_html(view.source[:12])}{where}.</p>',
+    ]
+    for tables, items in groupby(view.items, key=lambda item: isinstance(item, ShownTable)):
+        inner = "\n".join(_exhibit(anchor, item) for item in items)
+        parts.append(inner if tables else f'<div class="figures">{inner}</div>')
+    return "\n".join([*parts, "</article>"])
+
+
+def _exhibit(anchor: str, item: Shown) -> str:
+    if isinstance(item, ShownTable):
+        caption = f'<p class="meta">{for_html(item.caption)}</p>' if item.caption else ""
+        return f"<h4>{for_html(item.title)}</h4>{caption}{_plain_table(item.grid, item.title)}"
+    if isinstance(item, ShownPicture):
+        data = base64.b64encode(item.png).decode()
+        drawing = f'<img src="data:image/png;base64,{data}" alt="{for_html(item.title)}">'
+        return _framed(item.title, item.caption, drawing, wide=True)
+    return _figure(anchor, item)
 
 
 def _figure(anchor: str, plot: Plot) -> str:
-    drawing = inline_svg(plot.svg, f"{anchor}-{plot.name}", f"{plot.title}: {plot.caption}")
+    label = f"{plot.title}: {plot.caption}"
+    drawing = inline_svg(plot.svg, f"{anchor}-{slug(plot.name)}", label, natural=plot.wide)
+    return _framed(plot.title, plot.caption, drawing, wide=plot.wide)
+
+
+def _framed(title: str, caption: str, drawing: str, *, wide: bool) -> str:
+    kind = ' class="wide"' if wide else ""
     return (
-        f"<figure><figcaption><b>{for_html(plot.title)}.</b> {for_html(plot.caption)}</figcaption>"
-        f'<div class="plot" tabindex="0" role="group" aria-label="{for_html(plot.title)}">'
+        f"<figure{kind}><figcaption><b>{for_html(title)}.</b> {for_html(caption)}</figcaption>"
+        f'<div class="plot" tabindex="0" role="group" aria-label="{for_html(title)}">'
         f"{drawing}</div></figure>"
     )
 

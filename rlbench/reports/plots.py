@@ -9,7 +9,17 @@ import numpy as np
 
 from rlbench.core.stats import iqm, performance_profile
 from rlbench.reports.curves import Panel
-from rlbench.reports.drawing import COLOURS, INK, PAPER, WIDTH, Plot, new_figure, saved, short, style
+from rlbench.reports.drawing import (
+    COLOURS,
+    INK,
+    PAPER,
+    WIDTH,
+    Plot,
+    new_figure,
+    saved,
+    short,
+    style,
+)
 from rlbench.reports.families import FamilyTable, Row
 from rlbench.reports.grid import ARROWS
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from itertools import groupby
 from statistics import median
 
+from rlbench.reports.coverage import Line
 from rlbench.reports.escape import plain
 from rlbench.reports.families import TIER_ORDER
-from rlbench.reports.coverage import Line
 from rlbench.reports.grid import MISSING, Entry, Grid, number_text
 
 _SEEDS = re.compile(r"(--seeds?[ =])(\S+)")

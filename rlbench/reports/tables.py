@@ -68,12 +68,17 @@ def latex(tables: Sequence[FamilyTable]) -> str:
 
 
 def _latex_table(table: FamilyTable) -> str:
-    grid = family_grid(table)
+    caption = f"{heading(table.key)}. Incomplete cells (italics) are not ranked."
+    return latex_grid(family_grid(table), caption)
+
+
+def latex_grid(grid: Grid, caption: str) -> str:
+    """One grid as a `table` environment; needs `booktabs`. Incomplete entries are in italics."""
     spec = "".join("l" if entry.kind == "text" else "r" for entry in grid.header)
     lines = [
         r"\begin{table}",
         r"\centering",
-        rf"\caption{{{for_latex(heading(table.key))}. Incomplete cells (italics) are not ranked.}}",
+        rf"\caption{{{for_latex(caption)}}}",
         rf"\begin{{tabular}}{{{spec}}}",
         r"\toprule",
         _latex_line(grid.header),

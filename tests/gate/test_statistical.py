@@ -77,3 +77,31 @@ def test_a_suite_falls_by_many_small_drops_that_no_cell_shows() -> None:
     assert suite_look(reference, candidate, least=0.005).fell
     assert not suite_look(reference, candidate, least=0.02).fell
     assert not suite_look(reference, reference[:5] + 0.001, least=0.005).fell
+
+
+@pytest.mark.parametrize("cells", [10, 40])
+@pytest.mark.parametrize("heavy", [False, True])
+def test_a_check_of_unchanged_code_alarms_about_once_in_twenty(cells: int, heavy: bool) -> None:
+    """The bound is three binomial deviations above .05; one look alone gives .3 to .7."""
+    rng = np.random.default_rng(cells)
+    alarms = 0
+    for _ in range(200):
+        values = rng.normal(size=(20, cells))
+        if heavy:
+            values -= 8 * (rng.random(values.shape) < 0.1)  # a tenth of the seeds collapses
+        first = [first_look(v[:10], v[10:15], 1e-9).fell for v in values.T]
+        again = [second_look(v[:10], v[15:], 1e-9, cells=cells).fell for v in values.T]
+        alarms += any(a and b for a, b in zip(first, again, strict=True))
+
+    assert alarms / 200 < 0.05 + 3 * np.sqrt(0.05 * 0.95 / 200)
+
+
+@pytest.mark.parametrize("cells", [10, 40])
+def test_a_drop_of_three_deviations_is_found_nine_times_in_ten(cells: int) -> None:
+    rng = np.random.default_rng(cells)
+    found = 0
+    for _ in range(300):
+        old, new, fresh = rng.normal(size=10), rng.normal(-3, 1, 5), rng.normal(-3, 1, 5)
+        found += first_look(old, new, 1e-9).fell and second_look(old, fresh, 1e-9, cells=cells).fell
+
+    assert found / 300 > 0.9

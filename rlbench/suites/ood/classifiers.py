@@ -1,21 +1,23 @@
-"""The two classifiers that detectors are put on: softmax regression and a small residual network.
+"""The classifiers that detectors are put on, by the names that tasks use.
 
-Both split into `embed` (inputs to features) and `head` (features to logits).
+All of them split into `embed` (inputs to features) and `head` (features to logits).
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.modules.batchnorm import _BatchNorm
 
-from rlbench.core.errors import UsageError
+from rlbench.suites.ood.networks import ImageClassifier, ResNet8
 from rlbench.suites.ood.params import ClassifierName
-
-WIDTHS = (16, 32, 64)
+from rlbench.suites.ood.resnets import ResNet, WideResNet
 
 
 class Softmax(nn.Module):
@@ -35,77 +37,46 @@ class Softmax(nn.Module):
         return logits
 
 
-class ResNet8(nn.Module):
-    """Three basic residual blocks of widths 16, 32 and 64 behind a stride-2 stem (He et al. 2016).
+M = TypeVar("M", bound=nn.Module)
+Classifier = Softmax | ImageClassifier
 
-    77,562 parameters for grey images and ten classes; D = 64. The stride in the stem makes it four
-    times cheaper than the CIFAR layout and still reads 8x8 images (down to 1x1 maps).
+
+def _resnet(*depths: int, deep: bool = False) -> Callable[[int, int, int], Classifier]:
+    return lambda width, n_classes, side: ResNet(width, n_classes, side, depths, deep=deep)
+
+
+_BUILD: Mapping[ClassifierName, Callable[[int, int, int], Classifier]] = {
+    "softmax": lambda width, n_classes, side: Softmax(width, n_classes),
+    "resnet8": lambda width, n_classes, side: ResNet8(width, n_classes),
+    "resnet18": _resnet(2, 2, 2, 2),
+    "resnet34": _resnet(3, 4, 6, 3),
+    "resnet50": _resnet(3, 4, 6, 3, deep=True),
+    # Dropout as DCM (arXiv 2306.04974) trains it.
+    "wrn40-2": lambda width, n_classes, side: WideResNet(
+        width, n_classes, depth=40, widen=2, dropout=0.3
+    ),
+}
+
+
+def build(name: ClassifierName, width: int, n_classes: int, side: int = 32) -> Classifier:
+    """An untrained classifier; see `blank`.
+
+    Args:
+        name: which.
+        width: number of channels, or of vector entries.
+        n_classes: number of logits.
+        side: width and height of images, pixels.
     """
-
-    def __init__(self, channels: int, n_classes: int) -> None:
-        super().__init__()
-        self.stem = nn.Conv2d(channels, WIDTHS[0], 3, stride=2, padding=1, bias=False)
-        self.norm = nn.BatchNorm2d(WIDTHS[0])
-        steps = zip((WIDTHS[0], *WIDTHS), WIDTHS, (1, 2, 2), strict=False)
-        self.blocks = nn.ModuleList(Block(before, width, stride) for before, width, stride in steps)
-        self.head = nn.Linear(WIDTHS[-1], n_classes)
-
-    def maps(self, x: Tensor) -> list[Tensor]:
-        """The output of every block for images [n, channels, h, w]."""
-        x = functional.relu(self.norm(self.stem(x)))
-        maps = []
-        for block in self.blocks:
-            x = block(x)
-            maps.append(x)
-        return maps
-
-    def embed(self, x: Tensor) -> Tensor:
-        """Features [n, 64]: the spatial mean of the last block's output."""
-        return self.maps(x)[-1].mean(dim=(2, 3))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Logits [n, C] of normalised images [n, channels, h, w]."""
-        logits: Tensor = self.head(self.embed(x))
-        return logits
+    return blank(lambda: _BUILD[name](width, n_classes, side))
 
 
-class Block(nn.Module):
-    """Two 3x3 convolutions around a shortcut, which is a 1x1 convolution where shapes change."""
+def blank(make: Callable[[], M]) -> M:
+    """A module whose parameters are unset memory: fill them with `initialise` or `load_arrays`.
 
-    def __init__(self, before: int, width: int, stride: int) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(before, width, 3, stride=stride, padding=1, bias=False)
-        self.norm1 = nn.BatchNorm2d(width)
-        self.conv2 = nn.Conv2d(width, width, 3, padding=1, bias=False)
-        self.norm2 = nn.BatchNorm2d(width)
-        same = stride == 1 and before == width
-        self.shortcut = (
-            nn.Identity() if same else nn.Conv2d(before, width, 1, stride=stride, bias=False)
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        """[n, before, h, w] to [n, width, h / stride, w / stride]."""
-        y = functional.relu(self.norm1(self.conv1(x)))
-        y = self.norm2(self.conv2(y)) + self.shortcut(x)
-        return functional.relu(y)
-
-
-Classifier = Softmax | ResNet8
-
-
-def build(name: ClassifierName, width: int, n_classes: int) -> Classifier:
-    """An untrained classifier; `width` is the number of channels or of vector entries.
-
-    Its parameters are unset memory: fill them with `initialise` or `load_arrays`. That keeps
-    construction from drawing on torch's global generator.
-
-    Raises:
-        UsageError: there is no classifier of that name here.
+    That keeps construction from drawing on torch's global generator.
     """
-    if name not in ("softmax", "resnet8"):
-        raise UsageError(f"classifier '{name}' is not built in; expected 'softmax' or 'resnet8'")
     with torch.device("meta"):
-        model = Softmax(width, n_classes) if name == "softmax" else ResNet8(width, n_classes)
+        model = make()
     model = model.to_empty(device="cpu")
     # Up to twice as fast for such small convolutions on a CPU.
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -122,7 +93,7 @@ def initialise(model: nn.Module, rng: np.random.Generator) -> None:
             bound = 1 / math.sqrt(module.in_features)
             _fill(module.weight, rng.uniform(-bound, bound, module.weight.shape))
             nn.init.zeros_(module.bias)
-        elif isinstance(module, nn.BatchNorm2d):
+        elif isinstance(module, _BatchNorm):
             module.reset_running_stats()
             nn.init.ones_(module.weight)
             nn.init.zeros_(module.bias)
@@ -159,48 +130,3 @@ def train_softmax(model: Softmax, x: Tensor, y: Tensor, *, l2: float = 1e-4) -> 
         return loss
 
     optimiser.step(closure)  # type: ignore[no-untyped-call]
-
-
-def train_resnet(
-    model: ResNet8,
-    x: Tensor,
-    y: Tensor,
-    rng: np.random.Generator,
-    *,
-    epochs: int,
-    batch_size: int = 64,
-    peak_rate: float = 0.1,
-    weight_decay: float = 5e-4,
-) -> None:
-    """SGD with Nesterov momentum 0.9 under a one-cycle learning rate (Smith & Topin 2018).
-
-    Batches are drawn without replacement; an incomplete last batch is left out, because its
-    batch-norm statistics would be noise. No augmentation.
-
-    Args:
-        model: initialised; trained in place.
-        x: normalised images, float32 [n, channels, h, w].
-        y: int64 [n].
-        rng: gives the order of examples.
-        epochs: passes over the data.
-        batch_size: examples a step.
-        peak_rate: the highest learning rate.
-        weight_decay: L2 coefficient on all parameters.
-    """
-    batch = min(batch_size, len(x))
-    steps = len(x) // batch
-    optimiser = torch.optim.SGD(
-        model.parameters(), lr=peak_rate, momentum=0.9, nesterov=True, weight_decay=weight_decay
-    )
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, peak_rate, total_steps=epochs * steps, cycle_momentum=False
-    )
-    model.train()
-    for _ in range(epochs):
-        order = torch.from_numpy(rng.permutation(len(x))[: steps * batch]).to(x.device)
-        for index in torch.split(order, batch):
-            optimiser.zero_grad()
-            loss = functional.cross_entropy(model(x[index]), y[index])
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimiser.step()
-            schedule.step()

@@ -7,8 +7,8 @@ out-of-distribution sets share one classifier and one forward pass over each set
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from typing import Any, cast
 
 import numpy as np
@@ -34,6 +34,8 @@ from rlbench.suites.ood.inputs import Normaliser, channels
 from rlbench.suites.ood.params import OodParams, Protocol, SetRef
 from rlbench.suites.ood.params import Split as SplitName
 from rlbench.suites.ood.splits import Head, Split
+from rlbench.suites.ood.stream import rows_of
+from rlbench.suites.ood.thinned import Thinned
 
 Array = np.ndarray[Any, Any]
 
@@ -48,6 +50,10 @@ class Pipeline:
     ctx: Context
     task: OodParams
     sizes: Protocol
+    member: int = 0
+    """Which classifier of an ensemble: 0 is the task's own, others differ in their chance."""
+    dropout: float = 0.0
+    """The chance of each feature to be left out in training."""
 
     @property
     def seed(self) -> int:
@@ -59,9 +65,9 @@ class Pipeline:
 
         Files are resolved here, cached or not, so that every record names the data it rests on.
         """
-        source = sources.SOURCES[ref.source]
+        source = sources.resolve(ref, split)
         return {
-            "source": ref.source,
+            **vars(ref),
             "classes": list(ref.classes),
             "split": split,
             "n": self.sizes.size(split),
@@ -91,13 +97,15 @@ class Pipeline:
             "classifier": self.task.classifier,
             "train": self.identity(self.task.id, "train"),
             "epochs": self.sizes.epochs if image else 0,
+            "member": self.member,
+            "dropout": self.dropout,
             "device": torch.device(self.ctx.device).type,
         }
 
     @cached_property
     def n_classes(self) -> int:
         """How many classes the classifier tells apart."""
-        return len(self.task.id.classes) or sources.SOURCES[self.task.id.source].classes
+        return len(self.task.id.classes) or sources.resolve(self.task.id).classes
 
     @cached_property
     def normaliser(self) -> Normaliser:
@@ -128,14 +136,16 @@ class Pipeline:
         normaliser = Normaliser.of(train["x"])
         x = normaliser.inputs(train["x"]).to(self.ctx.device)
         y = torch.from_numpy(np.array(train["y"])).to(self.ctx.device)
-        rng = generator("ood-classifier", self.task.classifier, self.seed)
+        chance = ("member", self.member) if self.member else ()
+        rng = generator("ood-classifier", self.task.classifier, self.seed, *chance)
         model = build(self.task.classifier, channels(train["x"]), self.n_classes)
         initialise(model, rng)
         model.to(self.ctx.device)
         if isinstance(model, Softmax):
             train_softmax(model, x, y)
         else:
-            train_resnet(model, x, y, rng, epochs=self.sizes.epochs)
+            trained = Thinned(model, self.dropout) if self.dropout else model
+            train_resnet(trained, x, y, rng, epochs=self.sizes.epochs)
         return {**to_arrays(model), "input_mean": normaliser.mean, "input_std": normaliser.std}
 
     def _check_classes(self, y: Array) -> None:
@@ -195,30 +205,49 @@ class Pipeline:
     ) -> Split:
         """A set as a detector with these needs is shown it."""
         outputs = self.outputs(ref, split)
-        device = self.ctx.device
+        n, device = len(outputs["labels"]), self.ctx.device
+        rows: dict[str, Callable[[int, int], Any]] = {
+            name: rows_of(outputs[name], device) for name in ("logits", "features", "labels")
+        }
+
+        rows["predictions"] = lambda start, stop: rows["logits"](start, stop).argmax(dim=1)
 
         def raw() -> Array:
             return self.examples(ref, split)["x"]
 
-        def output(name: str) -> Callable[[], Tensor]:
-            return lambda: torch.from_numpy(np.array(outputs[name])).to(device)
-
         fields: dict[str, Callable[[], Any]] = {
-            "logits": output("logits"),
-            "features": output("features"),
-            "predictions": lambda: output("logits")().argmax(dim=1),
-            "head": lambda: Head(self.classifier.head.weight, self.classifier.head.bias),
+            "head": lambda: self._head,
             "model": lambda: self.classifier,
-            "inputs": lambda: self.normaliser.inputs(raw()).to(device),
             "input_std": lambda: self.normaliser.scale(raw()).to(device),
+            "member": lambda: partial(self._member, ref, split),
+            "thinned": lambda: partial(self._thinned, ref, split),
         }
-        if labelled:
-            fields["labels"] = output("labels")
-        if self.task.classifier == "resnet8":
-            fields["maps"] = lambda: self._maps(cast(ResNet8, self.classifier), raw())
-        return Split(len(outputs["labels"]), self.n_classes, fields, needs)
+        rows["inputs"] = lambda start, stop: self.normaliser.inputs(raw()[start:stop]).to(device)
+        if self.task.classifier != "softmax":
+            model = cast(ResNet8, self.classifier)
+            rows["maps"] = lambda start, stop: self._maps(model, raw()[start:stop])
+            fields["maps_of"] = lambda: model.maps
+        if not labelled:
+            del rows["labels"]
+        elif split == "val" and (ood := self.task.val_ood) is not None:
+            fields["ood"] = lambda: self.split(ood, "ood-val", needs)
+        fields |= {name: partial(read, 0, n) for name, read in rows.items()}
+        return Split(n, self.n_classes, fields, needs, rows=rows)
 
     def _maps(self, model: ResNet8, x: Array) -> list[Tensor]:
         with torch.no_grad():
             parts = [model.maps(inputs) for inputs in self._batches(x)]
         return [torch.cat(stage) for stage in zip(*parts, strict=True)]
+
+    def _member(self, ref: SetRef, split: SplitName, number: int) -> Tensor:
+        outputs = replace(self, member=number).outputs(ref, split)
+        return rows_of(outputs["logits"], self.ctx.device)(0, len(outputs["logits"]))
+
+    def _thinned(self, ref: SetRef, split: SplitName, rate: float) -> tuple[Tensor, Head]:
+        variant = replace(self, dropout=rate)
+        features = variant.outputs(ref, split)["features"]
+        return rows_of(features, self.ctx.device)(0, len(features)), variant._head
+
+    @property
+    def _head(self) -> Head:
+        return Head(self.classifier.head.weight, self.classifier.head.bias)

@@ -42,9 +42,14 @@ class Normaliser:
         """float32 [n, channels, h, w] from images, float64 [n, d] from vectors."""
         if x.dtype != np.uint8:
             return torch.from_numpy(np.array(x, dtype=np.float64))
-        images = torch.from_numpy(np.array(x)).to(torch.float32).div_(255)
+        return self.normalised(torch.from_numpy(np.array(x)))
+
+    def normalised(self, x: Tensor) -> Tensor:
+        """float32 [n, channels, h, w] from images uint8 [n, h, w] or [n, h, w, channels]."""
+        images = x.to(torch.float32).div_(255)
         images = images[:, None] if x.ndim == 3 else images.permute(0, 3, 1, 2)
-        return images.sub_(self._column(self.mean)).div_(self._column(self.std))
+        mean, std = (self._column(values).to(x.device) for values in (self.mean, self.std))
+        return images.sub_(mean).div_(std)
 
     def _column(self, values: Array) -> Tensor:
         return torch.from_numpy(values).to(torch.float32)[:, None, None]

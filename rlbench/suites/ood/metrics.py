@@ -1,214 +1,163 @@
-"""The metrics of a detection pair, from scores in which higher means more likely OOD.
+"""What a trial of each kind of task leaves as evidence, and which metrics come of it.
 
-All of them are read off one stable sort of the scores. Two conventions of "FPR at 95 %" live in
-the literature and differ by tens of points, so both are computed and neither is called plain FPR95:
-
-* `fpr95_id_pos`: the threshold keeps 95 % of ID; the share of OOD that it accepts (ODIN, Energy).
-* `fpr95_ood_pos`: the threshold flags 95 % of OOD; the share of ID that it flags (MSP/OE, OpenOOD).
-
-Likewise the area under the precision-recall curve by the trapezoid rule (OpenOOD) and as average
-precision (OE), each with ID ("in") and with OOD ("out") as the positive class.
+Scores are higher where the detector takes an example for out of distribution. The figures
+themselves are worked out in `detection` and `selective`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from rlbench.core.suite import Metric
-
-Scores = npt.NDArray[np.float64]
-Counts = npt.NDArray[np.int64]
-
-EVIDENCE = (
-    "id_val_scores",
-    "id_val_labels",
-    "id_val_predictions",
-    "id_test_scores",
-    "id_test_labels",
-    "id_test_predictions",
-    "ood_scores",
+from rlbench.suites.ood.detection import (
+    Ranking,
+    Scores,
+    auroc,
+    checked_scores,
+    detection_metrics,
+    threshold95,
 )
-"""The arrays of a trial's evidence: scores float64 (n,), labels and predictions integer (n,)."""
+from rlbench.suites.ood.params import Kind
+from rlbench.suites.ood.selective import LEVELS, selective_metrics
+
+Evidence = Mapping[str, np.ndarray[Any, Any]]
+
+_PARTS: Mapping[Kind, tuple[str, ...]] = {
+    "pair": ("id_val", "id_test"),
+    "full-spectrum": ("id_val", "id_test", "shift"),
+    "selective": ("id_val", "id_test", "shift"),
+}
+"""The labelled sets that a trial leaves figures of."""
+_TESTED = ("id_test", "shift")
+_SETS = {"": _TESTED, "_id": ("id_test",), "_shift": ("shift",)}
+"""What the end of a selective metric's name says that it is measured on."""
+
+
+def evidence_names(kind: Kind) -> tuple[str, ...]:
+    """The arrays of a trial's evidence.
+
+    For each labelled set its `scores` float64, `labels` and `predictions` integer, and for
+    selective classification `confidences` float64, the probability of the prediction, all (n,);
+    then the scores of the out-of-distribution set, if there is one.
+    """
+    fields = ["scores", "labels", "predictions"]
+    if kind == "selective":
+        fields.append("confidences")
+    names = [f"{part}_{field}" for part in _PARTS[kind] for field in fields]
+    return (*names, *(["ood_scores"] if kind != "selective" else []))
 
 
 def _share(name: str, doc: str, *, lower: bool = False) -> Metric:
     return Metric(name, doc, "fraction", "lower" if lower else "higher", 0.0, 1.0)
 
 
-METRICS: Mapping[str, Metric] = {
-    metric.name: metric
-    for metric in (
-        _share("auroc", "chance that an OOD example scores above an ID one, ties half"),
-        _share("fpr95_id_pos", "OOD accepted when at least 95 % of ID is accepted", lower=True),
-        _share("fpr95_ood_pos", "ID flagged when at least 95 % of OOD is flagged", lower=True),
-        _share("aupr_in_trapezoid", "area under precision-recall, ID positive"),
-        _share("aupr_out_trapezoid", "area under precision-recall, OOD positive"),
-        _share("aupr_in_ap", "average precision, ID positive"),
-        _share("aupr_out_ap", "average precision, OOD positive"),
-        _share("id_accuracy", "classifier's accuracy on the ID test set"),
-        _share("id_kept", "ID test accepted at the threshold that keeps 95 % of ID validation"),
-        _share("ood_flagged", "OOD flagged at the threshold that keeps 95 % of ID validation"),
-    )
+_DETECTION = (
+    _share("auroc", "chance that an OOD example scores above an ID one, ties half"),
+    _share("fpr95_id_pos", "OOD accepted when at least 95 % of ID is accepted", lower=True),
+    _share("fpr95_ood_pos", "ID flagged when at least 95 % of OOD is flagged", lower=True),
+    _share("aupr_in_trapezoid", "area under precision-recall, ID positive"),
+    _share("aupr_out_trapezoid", "area under precision-recall, OOD positive"),
+    _share("aupr_in_ap", "average precision, ID positive"),
+    _share("aupr_out_ap", "average precision, OOD positive"),
+    _share("ood_flagged", "OOD flagged at the threshold that keeps 95 % of ID validation"),
+)
+_ALWAYS = (
+    _share("id_accuracy", "classifier's accuracy on the ID test set"),
+    _share("id_kept", "ID test accepted at the threshold that keeps 95 % of ID validation"),
+)
+_SHIFTED = (
+    _share("shift_accuracy", "classifier's accuracy on the shifted ID set"),
+    _share("shift_kept", "shifted ID accepted at the threshold that keeps 95 % of ID validation"),
+)
+_STRICT = (_share("auroc_unshifted", "AUROC when the shifted set is left out"),)
+
+
+def _selective() -> Iterator[Metric]:
+    on = {"": "ID test and shifted together", "_id": "ID test", "_shift": "the shifted set"}
+    for end, where in on.items():
+        yield _share(f"selective_auc{end}", f"mean accuracy over all coverages, {where}")
+        for n in LEVELS:
+            yield _share(f"accuracy_at_coverage_{n}{end}", f"with {n} % answered, {where}")
+        for n in LEVELS:
+            doc = f"most that can be answered with {n} % right, {where}"
+            yield _share(f"coverage_at_accuracy_{n}{end}", doc)
+        yield _share(f"ece{end}", f"expected calibration error of the softmax, {where}", lower=True)
+
+
+_BY_KIND: Mapping[Kind, tuple[Metric, ...]] = {
+    "pair": (*_DETECTION, *_ALWAYS),
+    "full-spectrum": (*_DETECTION, *_STRICT, *_ALWAYS, *_SHIFTED),
+    "selective": (*_selective(), *_ALWAYS, *_SHIFTED),
 }
+METRICS: Mapping[str, Metric] = {m.name: m for metrics in _BY_KIND.values() for m in metrics}
+"""Every metric of the suite."""
 
 
-@dataclass(frozen=True)
-class Ranking:
-    """How many examples of each kind lie at and below every distinct score, in ascending order."""
-
-    id_at: Counts
-    ood_at: Counts
-
-    @classmethod
-    def of(cls, id_scores: npt.ArrayLike, ood_scores: npt.ArrayLike) -> Ranking:
-        """Sort once.
-
-        Args:
-            id_scores: float (n_id,).
-            ood_scores: float (n_ood,).
-
-        Raises:
-            ValueError: either is empty, not one-dimensional or holds NaN.
-        """
-        inside = checked_scores("ID scores", id_scores)
-        outside = checked_scores("OOD scores", ood_scores)
-        scores = np.concatenate([inside, outside])
-        order = np.argsort(scores, kind="stable")
-        ranked = scores[order]
-        last = np.append(ranked[1:] != ranked[:-1], True)
-        ood_upto = np.cumsum(order >= len(inside), dtype=np.int64)[last]
-        all_upto = np.flatnonzero(last).astype(np.int64) + 1
-        return cls(np.diff(all_upto - ood_upto, prepend=0), np.diff(ood_upto, prepend=0))
-
-    @property
-    def n_id(self) -> int:
-        """Number of ID examples."""
-        return int(self.id_at.sum())
-
-    @property
-    def n_ood(self) -> int:
-        """Number of OOD examples."""
-        return int(self.ood_at.sum())
-
-    def reversed(self) -> Ranking:
-        """The ranking of the negated scores with ID and OOD exchanged."""
-        return Ranking(self.ood_at[::-1], self.id_at[::-1])
+def metric_names(kind: Kind) -> frozenset[str]:
+    """The metrics of a kind of task."""
+    return frozenset(metric.name for metric in _BY_KIND[kind])
 
 
-def checked_scores(name: str, scores: npt.ArrayLike) -> Scores:
-    """`scores` as float64 (n,).
-
-    Raises:
-        ValueError: empty, not one-dimensional, not numbers, or NaN; says which.
-    """
-    array = np.asarray(scores)
-    if array.dtype.kind not in "fiu" or array.ndim != 1:
-        raise ValueError(f"{name}: expected numbers (n,), found {array.dtype} {array.shape}")
-    if array.size == 0:
-        raise ValueError(f"{name}: empty; a pair needs both ID and OOD examples")
-    array = array.astype(np.float64)
-    if bad := int(np.isnan(array).sum()):
-        raise ValueError(f"{name}: {bad} of {array.size} are NaN")
-    return array
-
-
-def auroc(ranking: Ranking) -> float:
-    """P(OOD score > ID score) + P(equal) / 2, exact up to the last division (Mann-Whitney)."""
-    id_below = np.cumsum(ranking.id_at) - ranking.id_at
-    twice = int((ranking.ood_at * (2 * id_below + ranking.id_at)).sum())
-    return twice / (2 * ranking.n_id * ranking.n_ood)
-
-
-def fpr95_id_pos(ranking: Ranking) -> float:
-    """Share of OOD at or below the lowest score that at least 95 % of ID lie at or below."""
-    enough = int(np.searchsorted(np.cumsum(ranking.id_at), rank95(ranking.n_id)))
-    return int(ranking.ood_at[: enough + 1].sum()) / ranking.n_ood
-
-
-def fpr95_ood_pos(ranking: Ranking) -> float:
-    """Share of ID at or above the highest score that at least 95 % of OOD lie at or above."""
-    return fpr95_id_pos(ranking.reversed())
-
-
-def rank95(n: int) -> int:
-    """The smallest k with k / n >= 0.95, in whole numbers."""
-    return (95 * n + 99) // 100
-
-
-def average_precision(ranking: Ranking) -> float:
-    """Sum over thresholds of precision times the gain in recall, OOD positive."""
-    precision, recall = precision_recall(ranking)
-    return float((precision * np.diff(recall, prepend=0.0)).sum())
-
-
-def aupr_trapezoid(ranking: Ranking) -> float:
-    """Area under the line through the precision-recall points, begun at (0, 1); OOD positive."""
-    precision, recall = precision_recall(ranking)
-    before = np.append(1.0, precision[:-1])
-    return float(((precision + before) / 2 * np.diff(recall, prepend=0.0)).sum())
-
-
-def precision_recall(ranking: Ranking) -> tuple[Scores, Scores]:
-    """Precision and recall of OOD at every distinct threshold, from the highest score down."""
-    hits = np.cumsum(ranking.ood_at[::-1])
-    flagged = np.cumsum((ranking.ood_at + ranking.id_at)[::-1])
-    return hits / flagged, hits / ranking.n_ood
-
-
-def threshold95(id_val_scores: npt.ArrayLike) -> float:
-    """The lowest validation score that at least 95 % of ID validation lie at or below.
-
-    Whatever scores above it is called OOD; it is what a user of the detector would deploy.
-
-    Raises:
-        ValueError: the scores are empty or hold NaN.
-    """
-    scores = checked_scores("ID validation scores", id_val_scores)
-    return float(np.partition(scores, rank95(scores.size) - 1)[rank95(scores.size) - 1])
-
-
-def pair_metrics(evidence: Mapping[str, np.ndarray[Any, Any]]) -> dict[str, float]:
-    """Every metric of `METRICS` from a trial's evidence.
+def metrics_of(kind: Kind, evidence: Evidence) -> dict[str, float]:
+    """Every metric of the kind from a trial's evidence.
 
     Raises:
         ValueError: an array is missing, malformed, empty or NaN, or a label set holds one class.
     """
-    _check_evidence(evidence)
-    inside = checked_scores("id_test_scores", evidence["id_test_scores"])
-    outside = checked_scores("ood_scores", evidence["ood_scores"])
+    _check_evidence(kind, evidence)
     threshold = threshold95(evidence["id_val_scores"])
-    ranking = Ranking.of(inside, outside)
-    mirrored = ranking.reversed()
-    right = evidence["id_test_predictions"] == evidence["id_test_labels"]
-    return {
-        "auroc": auroc(ranking),
-        "fpr95_id_pos": fpr95_id_pos(ranking),
-        "fpr95_ood_pos": fpr95_ood_pos(ranking),
-        "aupr_in_trapezoid": aupr_trapezoid(mirrored),
-        "aupr_out_trapezoid": aupr_trapezoid(ranking),
-        "aupr_in_ap": average_precision(mirrored),
-        "aupr_out_ap": average_precision(ranking),
-        "id_accuracy": float(np.mean(right)),
-        "id_kept": float(np.mean(inside <= threshold)),
-        "ood_flagged": float(np.mean(outside > threshold)),
-    }
+    found: dict[str, float] = {}
+    for part in (part for part in _PARTS[kind] if part in _TESTED):
+        name = part.removesuffix("_test")
+        found[f"{name}_accuracy"] = float(np.mean(_right(evidence, part)))
+        found[f"{name}_kept"] = float(np.mean(_scores(evidence, part) <= threshold))
+    if kind == "selective":
+        return found | _selective_metrics(evidence)
+    outside = _scores(evidence, "ood")
+    inside = _scores(evidence, "id_test")
+    if kind == "full-spectrum":
+        found["auroc_unshifted"] = auroc(Ranking.of(inside, outside))
+        inside = np.concatenate([inside, _scores(evidence, "shift")])
+    found["ood_flagged"] = float(np.mean(outside > threshold))
+    return found | detection_metrics(inside, outside)
 
 
-def _check_evidence(evidence: Mapping[str, np.ndarray[Any, Any]]) -> None:
-    if missing := [name for name in EVIDENCE if name not in evidence]:
+def _selective_metrics(evidence: Evidence) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for end, parts in _SETS.items():
+        scores = np.concatenate([_scores(evidence, part) for part in parts])
+        right = np.concatenate([_right(evidence, part) for part in parts])
+        confidences = np.concatenate([evidence[f"{part}_confidences"] for part in parts])
+        on = selective_metrics(scores, right, confidences)
+        found |= {f"{name}{end}": value for name, value in on.items()}
+    return found
+
+
+def _scores(evidence: Evidence, part: str) -> Scores:
+    return checked_scores(f"{part}_scores", evidence[f"{part}_scores"])
+
+
+def _right(evidence: Evidence, part: str) -> np.ndarray[Any, Any]:
+    right: np.ndarray[Any, Any] = evidence[f"{part}_predictions"] == evidence[f"{part}_labels"]
+    return right
+
+
+def _check_evidence(kind: Kind, evidence: Evidence) -> None:
+    names = evidence_names(kind)
+    if missing := [name for name in names if name not in evidence]:
         raise ValueError(f"evidence: missing {', '.join(missing)}")
-    for part in ("id_val", "id_test"):
+    for part in _PARTS[kind]:
         size = np.shape(evidence[f"{part}_scores"])
-        for name in (f"{part}_labels", f"{part}_predictions"):
-            array = evidence[name]
-            if array.dtype.kind not in "iu" or array.shape != size:
+        for field, kinds in (("labels", "iu"), ("predictions", "iu"), ("confidences", "f")):
+            name = f"{part}_{field}"
+            array = evidence[name] if name in names else None
+            if array is not None and (array.dtype.kind not in kinds or array.shape != size):
+                expected = "integers" if kinds == "iu" else "floats"
                 raise ValueError(
-                    f"{name}: expected integers {size}, found {array.dtype} {array.shape}"
+                    f"{name}: expected {expected} {size}, found {array.dtype} {array.shape}"
                 )
         labels = evidence[f"{part}_labels"]
         if labels.size and labels.min() == labels.max():

@@ -212,6 +212,8 @@ def _table(value: Any) -> Batch:
     """A batch with arrays in place of the calls that describe them."""
     if not isinstance(value, dict):
         raise _RefusedError(f"expected a table of named values, found {type(value).__name__}")
+    if any(isinstance(item, Name) for item in value.values()):
+        raise _RefusedError("a name stands where an array should")
     return {key: _array(item) if isinstance(item, Call) else item for key, item in value.items()}
 
 

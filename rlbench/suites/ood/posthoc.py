@@ -1,4 +1,4 @@
-"""One trial: fit a detector on a frozen classifier's outputs and score three sets with it."""
+"""One trial: fit a detector on a classifier's outputs and score every set of the task with it."""
 
 from __future__ import annotations
 
@@ -17,51 +17,50 @@ from rlbench.core.suite import Outcome
 from rlbench.core.trial import Trial
 from rlbench.suites.ood.features import Pipeline
 from rlbench.suites.ood.metrics import threshold95
-from rlbench.suites.ood.params import protocol, task_params
+from rlbench.suites.ood.params import Kind, OodParams, SetRef, protocol, task_params
+from rlbench.suites.ood.params import Split as SplitName
 from rlbench.suites.ood.splits import NEEDS, Detector, Split
 
 Array = np.ndarray[Any, Any]
 
 
 def run_trial(trial: Trial, ctx: Context) -> Outcome:
-    """The evidence of a trial; see `metrics.EVIDENCE`.
+    """The evidence of a trial; see `metrics.evidence_names`.
 
     Raises:
-        UsageError: the detector is no detector, its scores are none, or the task is no pair.
+        UsageError: the detector is no detector, or its scores are none.
     """
     detector = make_detector(trial.baseline.algorithm, trial.params)
     task = task_params(trial.task)
-    if task.ood is None or task.kind != "pair":
-        raise UsageError(f"{trial.task.id}: expected a task of kind 'pair', found '{task.kind}'")
     pipeline = Pipeline(ctx, task, protocol(trial.task, trial.protocol))
     began = time.perf_counter()
     train = pipeline.split(task.id, "train", detector.needs, labelled=True)
     val = pipeline.split(task.id, "val", detector.needs, labelled=True)
+    tested = {"id_val": (task.id, "val"), **_tested(task)}
     unlabelled = {
-        "id_val": pipeline.split(task.id, "val", detector.needs),
-        "id_test": pipeline.split(task.id, "test", detector.needs),
-        "ood": pipeline.split(task.ood, "ood", detector.needs),
+        part: pipeline.split(ref, split, detector.needs) for part, (ref, split) in tested.items()
     }
     ready = time.perf_counter()
     detector.fit(train, val)
     fitted = time.perf_counter()
     # One call a set, all alike: nothing tells the detector which of them is ID.
-    scores = {name: scores_of(detector, split) for name, split in unlabelled.items()}
+    scores = {part: scores_of(detector, split) for part, split in unlabelled.items()}
     done = time.perf_counter()
-    evidence = {f"{name}_scores": array for name, array in scores.items()}
-    for part in ("val", "test"):
-        outputs = pipeline.outputs(task.id, "val" if part == "val" else "test")
-        evidence[f"id_{part}_labels"] = np.array(outputs["labels"])
-        evidence[f"id_{part}_predictions"] = outputs["logits"].argmax(axis=1)
+    evidence = {f"{part}_scores": array for part, array in scores.items()}
+    for part, (ref, split) in tested.items():
+        if part != "ood":
+            outputs = pipeline.outputs(ref, split)
+            answers = _answers(outputs["labels"], outputs["logits"], task.kind)
+            evidence |= {f"{part}_{name}": array for name, array in answers.items()}
     notes = {
         "threshold_95": threshold95(scores["id_val"]),
         "n_train": train.n,
         "n_val": val.n,
-        "n_id": len(scores["id_test"]),
-        "n_ood": len(scores["ood"]),
+        **{f"n_{part.removesuffix('_test')}": len(scores[part]) for part in _tested(task)},
         "n_classes": train.n_classes,
         "n_features": pipeline.outputs(task.id, "train")["features"].shape[1],
         "classifier": task.classifier,
+        **getattr(detector, "notes", {}),
     }
     volatile = {
         "prepare_s": round(ready - began, 4),
@@ -69,6 +68,28 @@ def run_trial(trial: Trial, ctx: Context) -> Outcome:
         "score_s": round(done - fitted, 4),
     }
     return Outcome(evidence, notes, volatile)
+
+
+def _tested(task: OodParams) -> dict[str, tuple[SetRef, SplitName]]:
+    """The sets that figures are about, by the name that the evidence has for them."""
+    names = {"test": "id_test"}
+    return {names.get(split, split): (ref, split) for split, ref in task.scored.items()}
+
+
+def _answers(labels: Array, logits: Array, kind: Kind) -> dict[str, Array]:
+    """What the classifier said of a labelled set, as evidence."""
+    found = {"labels": np.array(labels), "predictions": logits.argmax(axis=1)}
+    if kind == "selective":
+        found["confidences"] = _softmax(logits).max(axis=1)
+    return found
+
+
+def _softmax(logits: Array) -> Array:
+    """float64 (n, C)."""
+    shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
+    unnormalised = np.exp(shifted)
+    probabilities: Array = unnormalised / unnormalised.sum(axis=1, keepdims=True)
+    return probabilities
 
 
 def make_detector(algorithm: str, params: Mapping[str, Any]) -> Detector:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -15,12 +15,22 @@ NEEDS: Mapping[str, tuple[str, ...]] = {
     "logits": ("logits", "predictions"),
     "features": ("features",),
     "head": ("head",),
-    "maps": ("maps",),
+    "maps": ("maps", "maps_of"),
     "model": ("model", "inputs", "input_std"),
+    "members": ("member",),
+    "dropout": ("thinned",),
+    "val_ood": ("ood",),
 }
 """What a detector can ask for in its `needs`, and which fields of a `Split` that fills."""
 
+PART = 1000
+"""Rows of a set that detectors read at a time: what bounds memory, maps and float64 copies too."""
+
 _ALWAYS = ("labels",)
+_ABSENT = {
+    "labels": "kept from a detector on this set",
+    "ood": "this is not the validation set of a task that has OOD images to validate on (val_ood)",
+}
 
 
 @dataclass(frozen=True)
@@ -42,22 +52,59 @@ class Split:
     """
 
     def __init__(
-        self, n: int, n_classes: int, fields: Mapping[str, Callable[[], Any]], needs: frozenset[str]
+        self,
+        n: int,
+        n_classes: int,
+        fields: Mapping[str, Callable[[], Any]],
+        needs: frozenset[str],
+        *,
+        rows: Mapping[str, Callable[[int, int], Any]] | None = None,
     ) -> None:
-        """`fields` maps field names to what computes them; each is called once, when first read."""
+        """`fields` maps field names to what computes them; each is called once, when first read.
+
+        `rows` maps some of them to what reads rows `start` to `stop` alone, for `parts`.
+        """
         self.n = n
         self.n_classes = n_classes
         self._fields = fields
+        self._rows = rows or {}
         self._shown = {name for need in needs for name in NEEDS[need]} | set(_ALWAYS)
         self._values: dict[str, Any] = {}
 
-    def _read(self, name: str) -> Any:
+    def parts(self, *names: str, rows: int = 0) -> Iterator[tuple[Any, ...]]:
+        """The set in order, a few rows at a time: no large set need be held whole.
+
+        Args:
+            names: fields that have a row an example.
+            rows: how many examples a part has, but for the last; 0 for the usual `PART`.
+
+        Raises:
+            UsageError: a field is not this detector's to read.
+        """
+        step = rows or PART
+        for start in range(0, self.n, step):
+            yield tuple(self._part(name, start, min(start + step, self.n)) for name in names)
+
+    def map(self, function: Callable[..., Tensor], *names: str, rows: int = 0) -> Tensor:
+        """What `function` makes of the fields' parts, joined to [n, ...]."""
+        return torch.cat([function(*part) for part in self.parts(*names, rows=rows)])
+
+    def _part(self, name: str, start: int, stop: int) -> Any:
+        if name in self._rows and name not in self._values:
+            self._check(name)
+            return self._rows[name](start, stop)
+        whole = self._read(name)
+        return whole[start:stop] if name != "maps" else [stage[start:stop] for stage in whole]
+
+    def _check(self, name: str) -> None:
         if name not in self._shown:
             need = next(need for need, names in NEEDS.items() if name in names)
             raise UsageError(f"Split.{name}: add '{need}' to the detector's needs to read it")
         if name not in self._fields:
-            why = "kept from a detector" if name in _ALWAYS else "not offered by this classifier"
-            raise UsageError(f"Split.{name}: {why} on this set")
+            raise UsageError(f"Split.{name}: {_ABSENT.get(name, 'not offered by this classifier')}")
+
+    def _read(self, name: str) -> Any:
+        self._check(name)
         if name not in self._values:
             self._values[name] = self._fields[name]()
         return self._values[name]
@@ -109,6 +156,35 @@ class Split:
         """The classifier in evaluation mode: normalised inputs to logits; weights are frozen."""
         model: torch.nn.Module = self._read("model")
         return model
+
+    def member(self, number: int) -> Tensor:
+        """Logits [n, C] of a classifier that differs from the task's own in its chance only.
+
+        Member 0 is the task's own; each further one is trained when it is first asked for.
+        """
+        logits_of: Callable[[int], Tensor] = self._read("member")
+        return logits_of(number)
+
+    @property
+    def maps_of(self) -> Callable[[Tensor], list[Tensor]]:
+        """From inputs to feature maps as in `maps`, with gradients; weights are frozen."""
+        maps_of: Callable[[Tensor], list[Tensor]] = self._read("maps_of")
+        return maps_of
+
+    def thinned(self, rate: float) -> tuple[Tensor, Head]:
+        """Features [n, D] and last layer of a classifier trained with dropout between the two.
+
+        It is trained like the task's own, but for each feature's chance `rate` to be left out;
+        features are given whole. The first who asks for a rate waits for the training.
+        """
+        outputs_at: Callable[[float], tuple[Tensor, Head]] = self._read("thinned")
+        return outputs_at(rate)
+
+    @property
+    def ood(self) -> Split:
+        """On ID validation: OOD examples to choose hyperparameters on, never tested on."""
+        ood: Split = self._read("ood")
+        return ood
 
     def _tensor(self, name: str) -> Tensor:
         tensor: Tensor = self._read(name)

@@ -9,13 +9,23 @@ from rlbench.core.files import digest
 from rlbench.core.spec import BaselineSpec, TaskSpec
 from rlbench.core.suite import Metric, Outcome, View
 from rlbench.suites.ood import sources
-from rlbench.suites.ood.metrics import METRICS, pair_metrics
-from rlbench.suites.ood.params import protocol, task_params
+from rlbench.suites.ood.metrics import METRICS, metric_names, metrics_of
+from rlbench.suites.ood.params import OodParams, protocol, task_params
+from rlbench.suites.ood.views import VIEWS
 
 if TYPE_CHECKING:
     from rlbench.core.context import Context
     from rlbench.core.suite import Evidence
     from rlbench.core.trial import Trial
+
+
+TRAINED = ("training", "uses outliers", "transductive")
+"""The tracks of methods that train a network of their own, beside `post-hoc`."""
+
+
+def is_trained(params: OodParams) -> bool:
+    """Whether the task's classifier is a network trained here: not fitted exactly, not given."""
+    return params.classifier != "softmax" and not params.weights
 
 
 class OodSuite:
@@ -30,23 +40,33 @@ class OodSuite:
     def check_task(self, task: TaskSpec) -> None:
         """See `Suite.check_task`."""
         sources.check(task)
-        if task.primary not in METRICS:
-            raise ValueError(f"primary: expected one of {sorted(METRICS)}, found '{task.primary}'")
+        names = metric_names(task_params(task).kind)
+        if task.primary not in names:
+            raise ValueError(f"primary: expected one of {sorted(names)}, found '{task.primary}'")
         for name, table in task.tiers.items():
-            trained = task_params(task).classifier != "softmax"
-            if trained and protocol(task, table).epochs < 1:
+            if is_trained(task_params(task)) and protocol(task, table).epochs < 1:
                 raise ValueError(f"tiers.{name}.epochs: expected at least 1, found 0")
 
     def misfit(self, task: TaskSpec, baseline: BaselineSpec) -> str | None:
-        """Every detector fits every pair: what it lacks on a classifier it finds out by reading."""
+        """A detector fits every task, unless its track trains on what the task does not offer.
+
+        What it lacks on a classifier it finds out by reading.
+        """
+        params, track = task_params(task), baseline.track
+        if track in TRAINED and not is_trained(params):
+            return f"trains a network, but the task's classifier is '{params.classifier}', given"
+        if track == "uses outliers" and params.outliers is None:
+            return "trains with outliers, of which the task offers none"
+        if track == "transductive" and not params.transductive:
+            return "trains on unlabelled images, of which the task offers none"
         return None
 
     def affinity(self, trial: Trial) -> str:
-        """Trials on one classifier: same ID set, sizes and seed."""
-        params, sizes = task_params(trial.task), trial.protocol
-        shared = {name: size for name, size in sizes.items() if name != "n_ood"}
-        ident = [params.id.source, list(params.id.classes), params.classifier, shared]
-        return f"{params.id.source} {digest(ident)[:12]} seed {trial.seed}"
+        """Trials on one classifier: same training set, recipe and seed."""
+        params, sizes = task_params(trial.task), protocol(trial.task, trial.protocol)
+        recipe = [params.classifier, params.augment, params.weights, sizes.n_train, sizes.epochs]
+        ident = digest([{**vars(params.id), "classes": list(params.id.classes)}, recipe])
+        return f"{params.id.source} {ident[:12]} seed {trial.seed}"
 
     def run(self, trial: Trial, ctx: Context) -> Outcome:
         """See `posthoc.run_trial`; the training of a shared classifier is not resumed."""
@@ -55,12 +75,12 @@ class OodSuite:
         return run_trial(trial, ctx)
 
     def metrics_of(self, task: TaskSpec, evidence: Evidence) -> dict[str, float]:
-        """See `metrics.pair_metrics`."""
-        return pair_metrics(evidence)
+        """See `metrics.metrics_of`."""
+        return metrics_of(task_params(task).kind, evidence)
 
     def views(self) -> Sequence[View]:
-        """None."""
-        return ()
+        """See `views.VIEWS`."""
+        return VIEWS
 
 
 SUITE = OodSuite()

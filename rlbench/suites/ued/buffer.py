@@ -99,7 +99,7 @@ class LevelBuffer:
 
     @property
     def filled(self) -> Tensor:
-        """bool [capacity]."""
+        """Bool [capacity]."""
         return torch.arange(self.capacity, device=self.score.device) < self.count
 
     def distribution(self) -> Tensor:
@@ -173,7 +173,9 @@ class LevelBuffer:
                 continue
             place = self._place(float(score[i]))
             if place is not None:
-                self._write(place, levels[i : i + 1], keys[i], score[i], best[i], mutations[i])
+                self._put(place, levels[i : i + 1])
+                self.score[place], self.best[place] = score[i], best[i]
+                self.age[place], self.mutations[place] = 0, mutations[i]
 
     def _place(self, score: float) -> int | None:
         if self.count < self.capacity:
@@ -182,14 +184,11 @@ class LevelBuffer:
         place = int(self.distribution().argmin())
         return place if score >= float(self.score[place]) else None
 
-    def _write(
-        self, slot: int, level: Levels, key: Tensor, score: Tensor, best: Tensor, mutations: Tensor
-    ) -> None:
+    def _put(self, slot: int, level: Levels) -> None:
         mine = self.levels
         mine.walls[slot], mine.agent[slot] = level.walls[0], level.agent[0]
         mine.direction[slot], mine.goal[slot] = level.direction[0], level.goal[0]
-        self.keys[slot], self.score[slot], self.best[slot] = key, score, best
-        self.age[slot], self.mutations[slot] = 0, mutations
+        self.keys[slot] = level.keys()[0]
 
     def state(self) -> dict[str, Tensor]:
         """Everything that changes, for a checkpoint."""

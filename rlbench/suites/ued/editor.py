@@ -26,7 +26,7 @@ from torch import Tensor
 
 from rlbench.suites.ued.generate import check_walls, pick
 from rlbench.suites.ued.levels import Levels
-from rlbench.suites.ued.view import AGENT, EMPTY, GOAL, WALL, feature_table, features
+from rlbench.suites.ued.view import AGENT, EMPTY, GOAL, WALL, features
 
 Order = Literal["walls-first", "goal-first"]
 
@@ -137,7 +137,7 @@ class Editor:
         codes = torch.where(is_agent, AGENT, torch.where(is_goal, GOAL, codes))
         shape = (n, self.height, self.width)
         framed = torch.nn.functional.pad(codes.reshape(shape), (1,) * 4, value=WALL)
-        image = features(framed, feature_table(device))
+        image = features(framed)
         look = (is_agent * canvas.direction[:, None] / 10).reshape(shape)
         image[:, 2, 1:-1, 1:-1] = look
         time = torch.full((n,), canvas.time, device=device)

@@ -2,7 +2,8 @@
 
 Three versions are in use. minimax flips walls and moves the goal, one change after another, and
 never touches the agent. JaxUED and DCD draw different tiles and put a random thing on each; if that
-removes goal or agent, it is put on a random free tile in the end.
+removes goal or agent, it is put on a random free tile in the end; a level in which no tile would be
+left for it stays as it was.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ def minimax_mutate(levels: Levels, rng: torch.Generator, *, edits: int = 20) -> 
         flipped = torch.zeros_like(walls).scatter_(1, pick(others, rng)[:, None], True)
         free = others & ~walls
         moved = torch.where(free.any(1, keepdim=True), pick(free, rng)[:, None], goal)
-        walls = walls ^ (flipped & (drawn == 1))
+        walls = walls ^ (flipped & others & (drawn == 1))
         goal = torch.where(drawn == 2, moved, goal)
     return Levels(walls.view_as(levels.walls), levels.agent, levels.direction, goal[:, 0])
 
@@ -92,7 +93,7 @@ class _Drawing:
     """Levels while they are edited: -1 stands for a goal or an agent that is nowhere."""
 
     def __init__(self, levels: Levels) -> None:
-        self._shape = levels.walls.shape
+        self._parent = levels
         self._walls = levels.walls.flatten(1)
         self._goal, self._agent = levels.goal[:, None], levels.agent[:, None]
         self._direction = levels.direction[:, None]
@@ -126,9 +127,17 @@ class _Drawing:
             self._turn(missing, rng)
 
     def levels(self) -> Levels:
-        """The result."""
-        walls = self._walls.reshape(self._shape)
-        return Levels(walls, self._agent[:, 0], self._direction[:, 0], self._goal[:, 0])
+        """The result, or the parent where agent or goal found no free tile."""
+        agent, goal = self._agent, self._goal
+        blocked = self._walls.gather(1, agent) | self._walls.gather(1, goal) | (agent == goal)
+        old, bad = self._parent, blocked[:, 0]
+        walls = torch.where(blocked, old.walls.flatten(1), self._walls)
+        return Levels(
+            walls.reshape(old.walls.shape),
+            torch.where(bad, old.agent, agent[:, 0]),
+            torch.where(bad, old.direction, self._direction[:, 0]),
+            torch.where(bad, old.goal, goal[:, 0]),
+        )
 
     def _turn(self, where: Tensor, rng: torch.Generator) -> None:
         drawn = torch.randint(4, where.shape, generator=rng, device=rng.device)

@@ -44,7 +44,7 @@ class Episodes:
         """int64 [n]: how many of the finished episodes reached the goal."""
 
     def mean(self, x: Tensor) -> Tensor:
-        """float [T, n], averaged over steps, then over episodes: float [n], or -inf."""
+        """Float [T, n], averaged over steps, then over episodes: float [n], or -inf."""
         return self._or_nothing((x * self._weight).sum(0))
 
     def _or_nothing(self, x: Tensor) -> Tensor:

@@ -35,7 +35,8 @@ class Rollout(NamedTuple):
 
     def select(self, environments: Tensor) -> Rollout:
         """Some of the environments (int64 or bool [n])."""
-        return Rollout(*(part[:, environments] for part in self[:-1]), self.last_value[environments])
+        parts = [part[:, environments] for part in self[:-1]]
+        return Rollout._make([*parts, self.last_value[environments]])
 
 
 @torch.no_grad()
@@ -83,7 +84,7 @@ def play(
         memory = restart(memory, done)
     codes = maze.observe(pool, state)
     last_value = student.act(codes, state.direction, memory)[1]
-    return Rollout(*(torch.stack(part) for part in zip(*kept, strict=True)), last_value)
+    return Rollout._make([*(torch.stack(part) for part in zip(*kept, strict=True)), last_value])
 
 
 def gumbel(shape: tuple[int, ...], rng: torch.Generator) -> Tensor:

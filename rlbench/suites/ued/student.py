@@ -47,20 +47,21 @@ class Heads(nn.Module):
 
     def __init__(self, n_in: int, n_actions: int) -> None:
         super().__init__()
-        self.policy = nn.Sequential(nn.Linear(n_in, HEAD), nn.Tanh(), nn.Linear(HEAD, n_actions))
-        self.value = nn.Sequential(nn.Linear(n_in, HEAD), nn.Tanh(), nn.Linear(HEAD, 1))
+        self.policy_hidden, self.policy = nn.Linear(n_in, HEAD), nn.Linear(HEAD, n_actions)
+        self.value_hidden, self.value = nn.Linear(n_in, HEAD), nn.Linear(HEAD, 1)
 
     def initialise(self, rng: torch.Generator) -> None:
         """Orthogonal; the last policy layer is 0.01 throughout: all actions equally likely."""
-        for head in (self.policy, self.value):
-            _orthogonal(head[0], 2**0.5, rng)
-        _orthogonal(self.value[2], 1.0, rng)
-        nn.init.constant_(self.policy[2].weight, 0.01)
-        nn.init.zeros_(self.policy[2].bias)
+        for layer in (self.policy_hidden, self.value_hidden):
+            orthogonal(layer, 2**0.5, rng)
+        orthogonal(self.value, 1.0, rng)
+        nn.init.constant_(self.policy.weight, 0.01)
+        nn.init.zeros_(self.policy.bias)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """float [..., n_in] to logits [..., actions] and value [...]."""
-        return self.policy(x), self.value(x)[..., 0]
+        """Float [..., n_in] to logits [..., actions] and value [...]."""
+        logits = self.policy(torch.tanh(self.policy_hidden(x)))
+        return logits, self.value(torch.tanh(self.value_hidden(x)))[..., 0]
 
 
 class Student(nn.Module):
@@ -82,7 +83,7 @@ class Student(nn.Module):
 
     def initialise(self, rng: torch.Generator) -> None:
         """See `ActorCritic.initialise`; `rng` must be the CPU's."""
-        _orthogonal(self.convolution, 2**0.5, rng)
+        orthogonal(self.convolution, 2**0.5, rng)
         nn.init.normal_(self.direction.weight, std=5**-0.5, generator=rng)
         self.memory.initialise(rng)
         self.heads.initialise(rng)
@@ -126,7 +127,8 @@ def patches(height: int, width: int) -> Tensor:
     return cell.unfold(0, 3, 1).unfold(1, 3, 1).reshape(-1)
 
 
-def _orthogonal(layer: nn.Linear, gain: float, rng: torch.Generator) -> None:
+def orthogonal(layer: nn.Linear, gain: float, rng: torch.Generator) -> None:
+    """Orthogonal weights, no bias."""
     nn.init.orthogonal_(layer.weight, gain, generator=rng)
     nn.init.zeros_(layer.bias)
 

@@ -99,28 +99,30 @@ def _sight_table(size: int) -> Tensor:
 
 @cache
 def feature_table(device: torch.device | str) -> Tensor:
-    """Per object code, MiniGrid's (object, colour, state) divided by 10: float32 [11, 3].
+    """By object code, MiniGrid's object and colour codes divided by 10: float32 [2, 11].
 
     One tensor per device, shared: not to be written to.
     """
-    table = torch.zeros(AGENT + 1, 3)
+    table = torch.zeros(2, AGENT + 1)
     for code in (EMPTY, WALL, GOAL, AGENT):
-        table[code] = torch.tensor([code, COLOURS.get(code, 0), 0]) / 10
+        table[:, code] = torch.tensor([code, COLOURS.get(code, 0)]) / 10
     return table.to(device)
 
 
-def features(codes: Tensor, table: Tensor) -> Tensor:
+def features(codes: Tensor) -> Tensor:
     """Object codes as the image that the published networks take.
 
     Args:
-        codes: uint8 [n, h * w] with `h * w` a square, or [n, h, w].
-        table: `feature_table` on the same device.
+        codes: uint8 or int64 [n, h, w], or [n, v²] for a square view.
 
     Returns:
-        float32 [n, 3, h, w]: object, colour and state, each divided by 10.
+        float32 [n, 3, h, w]: object, colour and state, each divided by 10; state is 0.
     """
     if codes.ndim == 2:
         side = round(codes.shape[1] ** 0.5)
         codes = codes.reshape(-1, side, side)
-    picture = table.index_select(0, codes.reshape(-1).to(torch.int64))
-    return picture.reshape(*codes.shape, 3).permute(0, 3, 1, 2)
+    image = torch.zeros(codes.shape[0], 3, *codes.shape[1:], device=codes.device)
+    index = codes.reshape(-1).to(torch.int64)
+    for channel, values in enumerate(feature_table(codes.device)):
+        image[:, channel] = values.gather(0, index).view(codes.shape)
+    return image

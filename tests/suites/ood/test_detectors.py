@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from detecting import BIAS, TEST, TRAIN, WEIGHT, C, D, scored, softmax, split_of
 from sklearn.covariance import ledoit_wolf
 from torch import Tensor, nn
 
 from rlbench.core.errors import RlbenchError, UsageError
-from rlbench.suites.ood.classifiers import Softmax, build, initialise
+from rlbench.suites.ood.classifiers import build, initialise
 from rlbench.suites.ood.detectors import gaussian, knn
 from rlbench.suites.ood.detectors.knn import Knn
 from rlbench.suites.ood.detectors.logit import Energy, MaxLogit, Msp, log_odds
@@ -22,12 +22,7 @@ from rlbench.suites.ood.detectors.odin import Odin, confidence_loss_gradient
 from rlbench.suites.ood.detectors.pod import Pod
 from rlbench.suites.ood.detectors.react import React
 from rlbench.suites.ood.detectors.vim import Vim
-from rlbench.suites.ood.splits import NEEDS, Detector, Head, Split
-
-C, D = 3, 6
-RNG = np.random.default_rng(7)
-WEIGHT, BIAS = RNG.normal(size=(C, D)), RNG.normal(size=C)
-CENTRES = RNG.normal(size=(C, D)) * 2
+from rlbench.suites.ood.splits import Detector, Split
 
 DETECTORS: dict[str, Callable[[], Detector]] = {
     "msp": Msp,
@@ -41,55 +36,6 @@ DETECTORS: dict[str, Callable[[], Detector]] = {
     "react": lambda: React(quantile=0.9),
     "pod": lambda: Pod(exemplars=7),
 }
-
-
-def vectors(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    rng = np.random.default_rng(seed)
-    y = rng.permutation(np.arange(n) % C)
-    return CENTRES[y] + rng.normal(size=(n, D)) * np.linspace(0.3, 2.0, D), y
-
-
-def linear() -> Softmax:
-    model = build("softmax", D, C)
-    assert isinstance(model, Softmax)
-    model.head.load_state_dict({"weight": torch.tensor(WEIGHT), "bias": torch.tensor(BIAS)})
-    return model.requires_grad_(False)
-
-
-def split_of(z: np.ndarray, y: np.ndarray | None = None, *, input_std: float = 1.0) -> Split:
-    """A split of vectors on which the linear classifier works, all fields shown."""
-    x, model = torch.tensor(z), linear()
-    logits = model(x)
-    fields: dict[str, Any] = {
-        "logits": logits,
-        "predictions": logits.argmax(1),
-        "features": x,
-        "head": Head(model.head.weight, model.head.bias),
-        "model": model,
-        "inputs": x,
-        "input_std": torch.tensor([input_std], dtype=torch.float64),
-    }
-    if y is not None:
-        fields["labels"] = torch.tensor(y)
-    lazy = {name: (lambda value=value: value) for name, value in fields.items()}
-    return Split(len(z), C, lazy, frozenset(NEEDS))
-
-
-TRAIN = vectors(90, 1)
-TEST, _ = vectors(40, 2)
-
-
-def scored(detector: Detector, test: np.ndarray = TEST, train: Any = TRAIN) -> np.ndarray:
-    detector.fit(split_of(*train), split_of(*train))
-    found = detector.score(split_of(test))
-    array: np.ndarray = found.numpy()
-    return array
-
-
-def softmax(f: np.ndarray) -> np.ndarray:
-    e = np.exp(f - f.max())
-    result: np.ndarray = e / e.sum()
-    return result
 
 
 # -- formulas -------------------------------------------------------------------------------------
@@ -216,14 +162,17 @@ def test_knn_is_the_distance_to_the_kth_neighbour(k: int, unit: bool) -> None:
 
 
 def test_knn_is_exact_for_near_duplicates_in_single_precision() -> None:
+    def split(z: Tensor) -> Split:
+        return Split(len(z), 1, {"features": lambda: z}, frozenset({"features"}))
+
     bank = torch.nn.functional.normalize(torch.ones(1, 64), dim=1)
     near = bank.clone()
     near[0, 0] += 1e-6
     detector = Knn(k=1, unit=False)
-    detector._bank = bank
+    detector.fit(split(bank), split(bank))
 
     expected = float((near.double() - bank.double()).norm())
-    assert detector._distances(near).item() == pytest.approx(expected, rel=1e-9)
+    assert detector.score(split(near)).item() == pytest.approx(expected, rel=1e-9)
 
 
 def test_vim_adds_the_scaled_residual_to_the_energy() -> None:
@@ -289,7 +238,7 @@ def test_scoring_again_gives_the_same_bits(name: str) -> None:
 
 def test_knn_chunks_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = scored(Knn(k=9, unit=True))
-    monkeypatch.setattr(knn, "BANK", 4)
+    monkeypatch.setattr(knn, "BLOCK", 4)
     monkeypatch.setattr(knn, "QUERIES", 7)
 
     np.testing.assert_allclose(scored(Knn(k=9, unit=True)), whole, rtol=1e-12)

@@ -1,4 +1,4 @@
-"""Detection metrics against scikit-learn and brute force, ties included."""
+"""From a trial's evidence to metrics, for every kind of task."""
 
 from __future__ import annotations
 
@@ -6,129 +6,42 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from sklearn.metrics import (
-    auc,
-    average_precision_score,
-    precision_recall_curve,
-    roc_auc_score,
-)
+from sklearn.metrics import auc, average_precision_score, precision_recall_curve, roc_auc_score
 
-from rlbench.suites.ood import metrics
-from rlbench.suites.ood.metrics import METRICS, Ranking, pair_metrics, threshold95
-
-# Few distinct values, so that most examples are tied.
-tied = st.lists(st.integers(-3, 3).map(float), min_size=1, max_size=60)
-spread = st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=60)
-scores = tied | spread
+from rlbench.suites.ood.detection import threshold95
+from rlbench.suites.ood.metrics import METRICS, evidence_names, metric_names, metrics_of
+from rlbench.suites.ood.params import Kind
 
 Evidence = dict[str, np.ndarray]
+KINDS: tuple[Kind, ...] = ("pair", "full-spectrum", "selective")
 
 
-def labelled(inside: list[float], outside: list[float]) -> tuple[np.ndarray, np.ndarray]:
-    return np.repeat([0, 1], [len(inside), len(outside)]), np.array(inside + outside)
-
-
-@given(scores, scores)
-def test_auroc_counts_pairs_with_ties_as_half(inside: list[float], outside: list[float]) -> None:
-    wins = sum((o > i) + (o == i) / 2 for o in outside for i in inside)
-
-    assert metrics.auroc(Ranking.of(inside, outside)) == wins / (len(inside) * len(outside))
-
-
-@given(scores, scores)
-def test_areas_agree_with_scikit_learn(inside: list[float], outside: list[float]) -> None:
-    y, s = labelled(inside, outside)
-    ranking = Ranking.of(inside, outside)
-    precision, recall, _ = precision_recall_curve(y, s)
-    precision_in, recall_in, _ = precision_recall_curve(1 - y, -s)
-
-    assert metrics.auroc(ranking) == pytest.approx(roc_auc_score(y, s), abs=1e-12)
-    assert metrics.average_precision(ranking) == pytest.approx(average_precision_score(y, s))
-    assert metrics.aupr_trapezoid(ranking) == pytest.approx(auc(recall, precision))
-    mirrored = ranking.reversed()
-    assert metrics.average_precision(mirrored) == pytest.approx(average_precision_score(1 - y, -s))
-    assert metrics.aupr_trapezoid(mirrored) == pytest.approx(auc(recall_in, precision_in))
-
-
-@given(scores, scores)
-def test_fpr_is_the_least_over_all_thresholds_that_reach_95_percent(
-    inside: list[float], outside: list[float]
-) -> None:
-    i, o = np.array(inside), np.array(outside)
-    thresholds = np.unique(np.concatenate([i, o]))
-    accepted = [np.mean(o <= t) for t in thresholds if 100 * np.sum(i <= t) >= 95 * len(i)]
-    flagged = [np.mean(i >= t) for t in thresholds if 100 * np.sum(o >= t) >= 95 * len(o)]
-
-    ranking = Ranking.of(inside, outside)
-    assert metrics.fpr95_id_pos(ranking) == min(accepted)
-    assert metrics.fpr95_ood_pos(ranking) == min(flagged)
-
-
-@given(tied, tied, st.randoms(use_true_random=False))
-def test_order_of_examples_and_monotone_rescaling_change_nothing(
-    inside: list[float], outside: list[float], random: object
-) -> None:
-    before = Ranking.of(inside, outside)
-    random.shuffle(inside)  # type: ignore[attr-defined]
-    random.shuffle(outside)  # type: ignore[attr-defined]
-    after = Ranking.of([x**3 + x for x in inside], [x**3 + x for x in outside])
-
-    assert np.array_equal(before.id_at, after.id_at)
-    assert np.array_equal(before.ood_at, after.ood_at)
-
-
-def test_the_two_conventions_of_fpr_differ() -> None:
-    inside = [0.0] * 94 + [10.0] * 6
-    outside = [5.0] * 50 + [11.0] * 50
-
-    ranking = Ranking.of(inside, outside)
-    assert metrics.fpr95_id_pos(ranking) == 0.5
-    assert metrics.fpr95_ood_pos(ranking) == 0.06
-
-
-@pytest.mark.parametrize(
-    ("inside", "outside", "auroc", "fpr"), [([0, 1], [2, 3], 1.0, 0.0), ([2, 2], [2, 2], 0.5, 1.0)]
-)
-def test_separated_and_constant_scores_give_the_extremes(
-    inside: list[float], outside: list[float], auroc: float, fpr: float
-) -> None:
-    ranking = Ranking.of(inside, outside)
-
-    assert metrics.auroc(ranking) == auroc
-    assert (metrics.fpr95_id_pos(ranking), metrics.fpr95_ood_pos(ranking)) == (fpr, fpr)
-
-
-@given(scores)
-def test_threshold_keeps_95_percent_and_no_lower_score_does(validation: list[float]) -> None:
-    values = np.array(validation)
-    threshold = threshold95(values)
-    lower = values[values < threshold]
-
-    assert 100 * np.sum(values <= threshold) >= 95 * len(values)
-    if len(lower):
-        assert 100 * np.sum(values <= lower.max()) < 95 * len(values)
-
-
-def evidence(seed: int = 0) -> Evidence:
-    rng = np.random.default_rng(seed)
+def evidence(kind: Kind = "pair") -> Evidence:
+    rng = np.random.default_rng(0)
     labels = np.arange(200) % 4
-    return {
+    every = {
         "id_val_scores": rng.normal(size=200),
         "id_val_labels": labels,
         "id_val_predictions": labels,
+        "id_val_confidences": rng.uniform(size=200),
         "id_test_scores": rng.normal(size=200),
         "id_test_labels": labels,
         "id_test_predictions": np.where(np.arange(200) < 50, 0, labels),
+        "id_test_confidences": rng.uniform(size=200),
+        "shift_scores": rng.normal(0.5, size=100),
+        "shift_labels": labels[:100],
+        "shift_predictions": np.zeros(100, dtype=np.int64),
+        "shift_confidences": rng.uniform(size=100),
         "ood_scores": rng.normal(1.0, size=300),
     }
+    return {name: every[name] for name in evidence_names(kind)}
 
 
-def test_every_declared_metric_comes_out_within_its_bounds() -> None:
-    found = pair_metrics(evidence())
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_metric_of_a_kind_comes_out_within_its_bounds(kind: Kind) -> None:
+    found = metrics_of(kind, evidence(kind))
 
-    assert set(found) == set(METRICS)
+    assert set(found) == metric_names(kind)
     for name, value in found.items():
         low, high = METRICS[name].low, METRICS[name].high
         assert low is not None
@@ -138,7 +51,7 @@ def test_every_declared_metric_comes_out_within_its_bounds() -> None:
 
 def test_accuracy_and_deployed_threshold_are_read_off_the_right_sets() -> None:
     given_evidence = evidence()
-    found = pair_metrics(given_evidence)
+    found = metrics_of("pair", given_evidence)
     threshold = np.sort(given_evidence["id_val_scores"])[189]
 
     wrong = np.sum(np.arange(50) % 4 != 0) / 200
@@ -147,14 +60,49 @@ def test_accuracy_and_deployed_threshold_are_read_off_the_right_sets() -> None:
     assert found["ood_flagged"] == np.mean(given_evidence["ood_scores"] > threshold)
 
 
+def labelled(inside: np.ndarray, outside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return np.repeat([0, 1], [len(inside), len(outside)]), np.concatenate([inside, outside])
+
+
+def test_full_spectrum_counts_shifted_examples_as_in_distribution() -> None:
+    e = evidence("full-spectrum")
+    inside = np.concatenate([e["id_test_scores"], e["shift_scores"]])
+    found = metrics_of("full-spectrum", e)
+
+    assert found["auroc"] == pytest.approx(roc_auc_score(*labelled(inside, e["ood_scores"])))
+    strict = metrics_of("pair", evidence("pair"))
+    assert found["auroc_unshifted"] == strict["auroc"] != found["auroc"]
+    assert found["id_accuracy"] == strict["id_accuracy"]
+    assert found["shift_accuracy"] == 0.25
+    assert found["shift_kept"] == np.mean(e["shift_scores"] <= threshold95(e["id_val_scores"]))
+
+
+def test_selective_metrics_are_of_the_id_set_the_shifted_set_and_both() -> None:
+    e = evidence("selective")
+    # Scores that put every wrong answer last: then accuracy is limited by coverage alone.
+    for part in ("id_test", "shift"):
+        e[f"{part}_scores"] = (e[f"{part}_predictions"] != e[f"{part}_labels"]).astype(float)
+    found = metrics_of("selective", e)
+    rights = {"_id": 200 - 37, "_shift": 25, "": 200 - 37 + 25}
+    sizes = {"_id": 200, "_shift": 100, "": 300}
+
+    for end, right in rights.items():
+        answered = np.arange(1, sizes[end] + 1)
+        best = np.minimum(answered, right) / answered
+        assert found[f"selective_auc{end}"] == pytest.approx(best.mean())
+        assert found[f"coverage_at_accuracy_99{end}"] == pytest.approx(
+            np.flatnonzero(best >= 0.99)[-1] / sizes[end] + 1 / sizes[end]
+        )
+
+
 def test_every_metric_goes_by_its_own_name() -> None:
     e = evidence()
     e["ood_scores"] = np.round(e["ood_scores"], 1)
-    y, s = labelled(list(e["id_test_scores"]), list(e["ood_scores"]))
+    y, s = labelled(e["id_test_scores"], e["ood_scores"])
     kept, flagged = np.sort(e["id_test_scores"])[189], np.sort(e["ood_scores"])[15]
     precision, recall, _ = precision_recall_curve(y, s)
     precision_in, recall_in, _ = precision_recall_curve(1 - y, -s)
-    found = pair_metrics(e)
+    found = metrics_of("pair", e)
 
     assert found["fpr95_id_pos"] == np.mean(e["ood_scores"] <= kept)
     assert found["fpr95_ood_pos"] == np.mean(e["id_test_scores"] >= flagged)
@@ -168,7 +116,7 @@ def test_a_score_at_the_threshold_counts_as_in_distribution() -> None:
     e = evidence()
     e["ood_scores"] = np.full(300, threshold95(e["id_val_scores"]))
 
-    assert pair_metrics(e)["ood_flagged"] == 0.0
+    assert metrics_of("pair", e)["ood_flagged"] == 0.0
 
 
 def _drop(e: Evidence) -> None:
@@ -216,4 +164,12 @@ def test_bad_evidence_is_refused_by_name(damage: Callable[[Evidence], None], lin
     damage(bad)
 
     with pytest.raises(ValueError, match=line):
-        pair_metrics(bad)
+        metrics_of("pair", bad)
+
+
+def test_confidences_that_are_no_probabilities_are_refused() -> None:
+    bad = evidence("selective")
+    bad["shift_confidences"] = bad["shift_confidences"] + 0.5
+
+    with pytest.raises(ValueError, match=r"confidences: expected 0 to 1, found"):
+        metrics_of("selective", bad)

@@ -21,7 +21,7 @@ from rlbench.core.registry import Registry
 from rlbench.core.spec import TaskSpec
 from rlbench.core.suite import Outcome
 from rlbench.core.trial import Trial, resolve_params
-from rlbench.suites.ood.metrics import EVIDENCE, METRICS
+from rlbench.suites.ood.metrics import evidence_names, metric_names
 from rlbench.suites.ood.suite import SUITE
 
 REGISTRY = Registry.load()
@@ -68,11 +68,11 @@ def test_every_bundled_recipe_leaves_whole_evidence(shared: Path, baseline: str,
     outcome = run(shared, trial_of(task, baseline))
     found = SUITE.metrics_of(tiny(task), outcome.evidence)
 
-    assert tuple(sorted(outcome.evidence)) == tuple(sorted(EVIDENCE))
+    assert tuple(sorted(outcome.evidence)) == tuple(sorted(evidence_names("pair")))
     assert {len(outcome.evidence[f"id_test_{kind}"]) for kind in ("scores", "labels")} == {60}
     assert len(outcome.evidence["ood_scores"]) == outcome.notes["n_ood"] == 50
     assert all(outcome.evidence[f"{part}_scores"].dtype == np.float64 for part in ("ood", "id_val"))
-    assert set(found) == set(METRICS)
+    assert set(found) == metric_names("pair")
 
 
 def test_the_threshold_in_the_notes_keeps_95_percent_of_validation(shared: Path) -> None:
@@ -103,7 +103,7 @@ def test_id_scores_are_the_same_against_every_out_of_distribution_set(shared: Pa
     one = run(shared, trial_of("ood/glyph-gaussian", "mahalanobis"))
     two = run(shared, trial_of("ood/glyph-inverted", "mahalanobis"))
 
-    for name in EVIDENCE:
+    for name in evidence_names("pair"):
         same = np.array_equal(one.evidence[name], two.evidence[name])
         assert same is (name != "ood_scores")
 

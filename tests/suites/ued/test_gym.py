@@ -55,7 +55,7 @@ def test_a_seed_repeats_a_vector_environment() -> None:
 
 def test_an_ended_episode_restarts_at_the_next_step_on_a_new_level() -> None:
     family = Family("tiny", 3, 3, 4, generator("scattered", height=3, width=3, n_walls=2))
-    env = MazeVectorEnv(family, 200)
+    env: Any = MazeVectorEnv(family, 200)
     assert env.observation_space["image"].shape == (200, 5, 5, 3)
     env.reset(seed=0)
     ended = np.zeros(200, dtype=bool)

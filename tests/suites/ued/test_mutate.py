@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 
 import pytest
@@ -43,8 +42,7 @@ def test_a_mutant_is_playable_and_its_parent_is_left_alone(
     parents = scattered(8, rng(seed), height=height, width=width, n_walls=height * width // 3)
     before = parents.keys(direction=True)
     mutants = mutate(parents, rng(seed), edits=edits)
-    if height * width > 4:
-        check_levels(mutants)
+    check_levels(mutants)
     assert (flipped(parents, mutants) <= edits).all()
     assert torch.equal(parents.keys(direction=True), before)
     assert torch.equal(mutate(parents, rng(seed), edits=edits).keys(), mutants.keys())
@@ -112,8 +110,3 @@ def test_a_covered_goal_goes_to_a_uniform_free_tile(mutate: Mutate) -> None:
     covered = mutants.walls[:, 0, 4]
     share = mutants.goal[covered].bincount(minlength=5) / covered.sum()
     assert share.tolist() == pytest.approx([0, 1 / 3, 1 / 3, 1 / 3, 0], abs=0.1)
-
-
-def test_mutating_walls_only_where_drawn_keeps_sizes() -> None:
-    parents = dataclasses.replace(scattered(4, rng(), height=5, width=9, n_walls=10))
-    assert minimax_mutate(parents, rng()).walls.shape == (4, 5, 9)

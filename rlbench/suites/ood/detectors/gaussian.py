@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,10 +10,14 @@ import torch
 from torch import Tensor
 
 from rlbench.core.errors import RlbenchError
+from rlbench.suites.ood.splits import Split
 
 RIDGE = 1e-6
 """Added to the covariance's diagonal, as a share of its mean diagonal entry: a rectified network
 has features that are always zero, and they would make it singular."""
+
+Parts = Callable[[], Iterable[tuple[Tensor, ...]]]
+"""Reads a set once through, a few rows at a time; see `Split.parts`."""
 
 
 @dataclass(frozen=True)
@@ -35,32 +40,29 @@ class Gaussian:
         return squares - 2 * crossed
 
 
-def fit_tied(z: Tensor, y: Tensor, n_classes: int, who: str) -> Gaussian:
+def fit_tied(labelled: Parts, n_classes: int, who: str) -> Gaussian:
     """One Gaussian a class with the covariance of what is left when class means are taken off.
 
     Args:
-        z: features [N, D].
-        y: classes, int64 [N].
+        labelled: reads the training set once through: features [n, D] and classes, int64 [n].
         n_classes: C.
         who: the detector, for error messages.
 
     Raises:
         RlbenchError: a feature is not finite, or a class has no example.
     """
-    z = finite(z, who)
-    means = class_means(z, y, n_classes, who)
-    return _gaussian(z - means[y], means)
+    means = class_means(labelled(), n_classes, who)
+    return _gaussian(lambda: (z.double() - means[y] for z, y in labelled()), means)
 
 
-def fit_single(z: Tensor, who: str) -> Gaussian:
-    """One Gaussian for all features [N, D].
+def fit_single(train: Split, who: str) -> Gaussian:
+    """One Gaussian for all features.
 
     Raises:
         RlbenchError: a feature is not finite.
     """
-    z = finite(z, who)
-    mean = z.mean(dim=0, keepdim=True)
-    return _gaussian(z - mean, mean)
+    mean = feature_mean(train, who)
+    return _gaussian(lambda: (z.double() - mean for (z,) in train.parts("features")), mean[None])
 
 
 def finite(z: Tensor, who: str) -> Tensor:
@@ -74,26 +76,54 @@ def finite(z: Tensor, who: str) -> Tensor:
     return z.double()
 
 
-def class_means(z: Tensor, y: Tensor, n_classes: int, who: str) -> Tensor:
-    """Mean of the features [N, D] of every class, [C, D].
+def class_means(labelled: Iterable[tuple[Tensor, ...]], n_classes: int, who: str) -> Tensor:
+    """Mean of the features [n, D] of every class over all parts, float64 [C, D].
 
     Raises:
-        RlbenchError: a class has no example.
+        RlbenchError: a feature is not finite, or a class has no example.
     """
-    counts = torch.bincount(y, minlength=n_classes)
-    if len(counts) > n_classes or (counts == 0).any():
+    sums = counts = torch.zeros(())
+    for z, y in labelled:
+        own = torch.bincount(y, minlength=n_classes)
+        if len(own) > n_classes:
+            raise RlbenchError(f"{who}: a label of {len(own) - 1}, expected {n_classes} classes")
+        zeros = torch.zeros(n_classes, z.shape[1], dtype=torch.float64, device=z.device)
+        sums = zeros.index_add_(0, y, finite(z, who)) + sums.to(zeros)
+        counts = own + counts.to(own)
+    if (counts == 0).any():
         empty = torch.nonzero(counts == 0).flatten().tolist()
         raise RlbenchError(f"{who}: no training example of class {empty} of {n_classes}")
-    sums = torch.zeros(n_classes, z.shape[1], dtype=z.dtype, device=z.device)
-    return sums.index_add_(0, y, z) / counts[:, None]
+    return sums / counts[:, None]
 
 
-def _gaussian(centred: Tensor, means: Tensor) -> Gaussian:
-    n, width = centred.shape
-    # With no more examples than dimensions the sample covariance has no inverse worth the name.
-    covariance = centred.T @ centred / n if n > width else _shrunk(centred)
+def feature_mean(train: Split, who: str) -> Tensor:
+    """Mean of all features, float64 [D].
+
+    Raises:
+        RlbenchError: a feature is not finite.
+    """
+    one = (
+        (z, torch.zeros(len(z), dtype=torch.int64, device=z.device))
+        for (z,) in train.parts("features")
+    )
+    return class_means(one, 1, who)[0]
+
+
+def second_moment(centred: Iterable[Tensor]) -> tuple[Tensor, int]:
+    """Mean of z z^T over all rows of all parts [n, D], float64 [D, D], and how many rows."""
+    total, n = torch.zeros(()), 0
+    for z in centred:
+        total, n = torch.addmm(total.to(z), z.T, z), n + len(z)
+    return total / n, n
+
+
+def _gaussian(centred: Callable[[], Iterable[Tensor]], means: Tensor) -> Gaussian:
+    covariance, n = second_moment(centred())
+    if n <= len(covariance):
+        # With no more examples than dimensions it has no inverse worth the name.
+        covariance = _shrunk(torch.cat(list(centred())))
     scale = covariance.diagonal().mean().clamp_min(torch.finfo(covariance.dtype).tiny)
-    eye = torch.eye(width, dtype=covariance.dtype, device=covariance.device)
+    eye = torch.eye(len(covariance), dtype=covariance.dtype, device=covariance.device)
     factor = torch.linalg.cholesky(covariance + RIDGE * scale * eye)
     whitening = torch.linalg.solve_triangular(factor, eye, upper=False)
     return Gaussian(whitening, means @ whitening.T)

@@ -1,11 +1,12 @@
-"""Detectors that read the logits only: MSP, MaxLogit, Energy."""
+"""Detectors that read the logits only: MSP, MaxLogit, Energy, GEN."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
-from rlbench.suites.ood.splits import Split
+from rlbench.suites.ood.splits import Head, Split
 
 
 def log_odds(logits: Tensor) -> Tensor:
@@ -19,6 +20,11 @@ def log_odds(logits: Tensor) -> Tensor:
     return torch.logsumexp(others, dim=1) - top[:, 0]
 
 
+def energy(head: Head, z: Tensor) -> Tensor:
+    """Free energy - log sum_c exp(w_c . z + b_c) of features [n, D] under a last layer, [n]."""
+    return -torch.logsumexp(torch.addmm(head.bias, z, head.weight.T).double(), dim=1)
+
+
 class Msp:
     """Maximum softmax probability (Hendrycks & Gimpel 2017), as log-odds."""
 
@@ -29,7 +35,7 @@ class Msp:
 
     def score(self, test: Split) -> Tensor:
         """See `log_odds`."""
-        return log_odds(test.logits)
+        return test.map(log_odds, "logits")
 
 
 class MaxLogit:
@@ -42,7 +48,7 @@ class MaxLogit:
 
     def score(self, test: Split) -> Tensor:
         """- max_c f_c."""
-        return -test.logits.amax(dim=1)
+        return test.map(lambda f: -f.amax(dim=1), "logits")
 
 
 class Energy:
@@ -58,5 +64,31 @@ class Energy:
 
     def score(self, test: Split) -> Tensor:
         """- T log sum_c exp(f_c / T)."""
-        scaled = test.logits.double() / self.temperature
-        return -self.temperature * torch.logsumexp(scaled, dim=1)
+        return test.map(self._score, "logits")
+
+    def _score(self, f: Tensor) -> Tensor:
+        return -self.temperature * torch.logsumexp(f.double() / self.temperature, dim=1)
+
+
+class Gen:
+    """Generalised entropy (Liu et al. 2023, equation 5) of the `top` largest probabilities."""
+
+    needs = frozenset({"logits"})
+
+    def __init__(self, gamma: float, top: int) -> None:
+        self.gamma = gamma
+        self.top = top
+
+    def fit(self, train: Split, val: Split) -> None:
+        """Nothing to learn."""
+
+    def score(self, test: Split) -> Tensor:
+        """Sum of p^gamma (1 - p)^gamma over the largest probabilities."""
+        return test.map(self._score, "logits")
+
+    def _score(self, f: Tensor) -> Tensor:
+        log_p = functional.log_softmax(f.double(), dim=1).sort(dim=1, descending=True).values
+        log_rest = torch.log1p(-log_p.exp())
+        # 1 - p of a confident prediction rounds to 0; the other probabilities still add up to it.
+        log_rest[:, 0] = torch.logsumexp(log_p[:, 1:], dim=1)
+        return (self.gamma * (log_p + log_rest)[:, : self.top]).exp().sum(dim=1)

@@ -15,11 +15,13 @@ class Mahalanobis:
 
     def fit(self, train: Split, val: Split) -> None:
         """Class means and the tied covariance of ID train."""
-        self._classes = fit_tied(train.features, train.labels, train.n_classes, "Mahalanobis")
+        self._classes = fit_tied(
+            lambda: train.parts("features", "labels"), train.n_classes, "Mahalanobis"
+        )
 
     def score(self, test: Split) -> Tensor:
         """min_c (z - mu_c)^T Sigma^-1 (z - mu_c)."""
-        return self._classes.distances(test.features).amin(dim=1)
+        return test.map(lambda z: self._classes.distances(z).amin(dim=1), "features")
 
 
 class RelativeMahalanobis:
@@ -29,11 +31,13 @@ class RelativeMahalanobis:
 
     def fit(self, train: Split, val: Split) -> None:
         """As Mahalanobis, and the mean and covariance of all of ID train."""
-        z, y = train.features, train.labels
-        self._classes = fit_tied(z, y, train.n_classes, "RelativeMahalanobis")
-        self._background = fit_single(z, "RelativeMahalanobis")
+        who = "RelativeMahalanobis"
+        self._classes = fit_tied(lambda: train.parts("features", "labels"), train.n_classes, who)
+        self._background = fit_single(train, who)
 
     def score(self, test: Split) -> Tensor:
         """min_c M_c(z) - M_0(z)."""
-        z = test.features
+        return test.map(self._score, "features")
+
+    def _score(self, z: Tensor) -> Tensor:
         return self._classes.distances(z).amin(dim=1) - self._background.distances(z)[:, 0]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
-from rlbench.suites.ood.detectors.gaussian import class_means, finite
+from rlbench.suites.ood.detectors.gaussian import class_means
 from rlbench.suites.ood.splits import Split
 
 
@@ -23,17 +24,30 @@ class Pod:
 
     def fit(self, train: Split, val: Split) -> None:
         """Keep the first exemplars of every class, in the order of ID train."""
-        y = train.labels
-        chosen = torch.cat(
-            [torch.nonzero(y == c).flatten()[: self.exemplars] for c in range(train.n_classes)]
-        )
-        z, y = finite(train.features[chosen], "Pod"), y[chosen]
-        self._prototypes = class_means(z, y, train.n_classes, "Pod")
-        off = (z - self._prototypes[y]).square().sum(dim=1, keepdim=True)
-        self._spreads = class_means(off, y, train.n_classes, "Pod")[:, 0]
+        z, y = self._first(train)
+        self._prototypes = class_means([(z, y)], train.n_classes, "Pod")
+        off = (z.double() - self._prototypes[y]).square().sum(dim=1, keepdim=True)
+        self._spreads = class_means([(off, y)], train.n_classes, "Pod")[:, 0]
+
+    def _first(self, train: Split) -> tuple[Tensor, Tensor]:
+        """Features and classes of the exemplars."""
+        chosen, classes = [], []
+        left = torch.full((train.n_classes,), self.exemplars, device=train.labels.device)
+        for z, y in train.parts("features", "labels"):
+            # How many of its own class stand before each example of this part.
+            same = functional.one_hot(y, train.n_classes)
+            rank = (same.cumsum(dim=0) - same).gather(1, y[:, None])[:, 0]
+            keep = rank < left[y]
+            left = left - same[keep].sum(dim=0)
+            chosen.append(z[keep])
+            classes.append(y[keep])
+        return torch.cat(chosen), torch.cat(classes)
 
     def score(self, test: Split) -> Tensor:
         """min_c mean_i |z - p_ci|^2, float64."""
-        z = test.features.double()
+        return test.map(self._score, "features")
+
+    def _score(self, z: Tensor) -> Tensor:
+        z = z.double()
         squares = z.square().sum(dim=1, keepdim=True) + self._prototypes.square().sum(dim=1)
         return (squares - 2 * z @ self._prototypes.T + self._spreads).amin(dim=1)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
-import torch
 from torch import Tensor
 
+from rlbench.suites.ood.detectors.logit import energy
+from rlbench.suites.ood.detectors.quantile import quantile
 from rlbench.suites.ood.splits import Split
 
 
@@ -18,10 +18,10 @@ class React:
         self.quantile = quantile
 
     def fit(self, train: Split, val: Split) -> None:
-        """Find the clip; numpy, because torch's quantile refuses large tensors."""
-        self._clip = float(np.quantile(train.features.cpu().numpy(), self.quantile))
+        """Find the clip."""
+        self._clip = quantile(lambda: (z for (z,) in train.parts("features")), self.quantile)
 
     def score(self, test: Split) -> Tensor:
         """- log sum_c exp(w_c . min(z, clip) + b_c)."""
-        z = test.features.clamp(max=self._clip)
-        return -torch.logsumexp(torch.addmm(test.head.bias, z, test.head.weight.T).double(), dim=1)
+        head = test.head
+        return test.map(lambda z: energy(head, z.clamp(max=self._clip)), "features")
