@@ -12,7 +12,8 @@ minimax-lib 0.2.0 (JAX) needs an environment of its own:
 All sides play 13x13 mazes with 60 walls, view 5, horizon 250, and meet a new level after each
 episode, whose making is counted. Sides take turns, the best of the rounds counts, and seconds are
 those of the processor, because other programs on the machine can only slow a round down. minimax's
-compile time is not counted. `codes` is the observation that rlbench's students read, `image` the one that the others return.
+compile time is not counted. `codes` is the observation that rlbench's students read, `image` the
+one that the others return.
 """
 
 import argparse

@@ -21,6 +21,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "status": ("rlbench.cli.running:status", "What the results folder holds, cell by cell."),
     "report": ("rlbench.cli.reporting:report", "Tables, plots and one HTML page from records."),
     "compare": ("rlbench.cli.reporting:compare", "Two baselines, task by task, with intervals."),
+    "check": ("rlbench.cli.checking:check_command", "Has a change made an agent worse? For CI."),
     "data": ("rlbench.cli.data:data", "Data sets and assets on this machine."),
     "doctor": ("rlbench.cli.doctor:doctor", "What can run here, and what fixes the rest."),
 }

@@ -35,7 +35,7 @@ def judge_golden(reference: Stored, candidate: Stored, tolerance: float) -> Judg
         return Judgement("equal", "the evidence is the same, bit for bit")
     name, change = _largest_change(old, new)
     numbers: dict[str, float | int | None] = {"change": change, "tolerance": tolerance}
-    shown = f"largest change {name} by {change:.3g}" if change is not None else f"{name} changed"
+    shown = _shown(name, change)
     other = sorted(k for k, v in platform_key(old).items() if platform_key(new)[k] != v)
     if not other:
         return Judgement("differs", f"other evidence on the same platform; {shown}", numbers)
@@ -43,6 +43,12 @@ def judge_golden(reference: Stored, candidate: Stored, tolerance: float) -> Judg
     if change is not None and change <= tolerance:
         return Judgement("within tolerance", f"{shown}, at most {tolerance:g} {where}", numbers)
     return Judgement("differs", f"{shown}, more than {tolerance:g} {where}", numbers)
+
+
+def _shown(name: str, change: float | None) -> str:
+    if change is None:
+        return f"{name} changed"
+    return f"largest change {name} by {change:.3g}" if change else "no metric changed"
 
 
 def same_evidence(reference: Stored, candidate: Stored) -> bool:
@@ -69,7 +75,7 @@ def _largest_change(old: Record, new: Record) -> tuple[str, float | None]:
     """The metric that moved most, in units of max(1, |reference|); None when it cannot be told."""
     if old.metrics.keys() != new.metrics.keys():
         return "the set of metrics", None
-    worst: tuple[str, float] = ("", -1.0)
+    worst: tuple[str, float] = ("", 0.0)
     for name, before in old.metrics.items():
         after = new.metrics[name]
         if before is None or after is None:
@@ -77,4 +83,4 @@ def _largest_change(old: Record, new: Record) -> tuple[str, float | None]:
                 return name, None
             continue
         worst = max(worst, (name, abs(after - before) / max(1.0, abs(before))), key=lambda w: w[1])
-    return worst if worst[0] else ("nothing", 0.0)
+    return worst

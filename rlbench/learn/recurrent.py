@@ -142,7 +142,9 @@ class Memory(nn.Module):
 
 def _weights(layer: nn.Module) -> list[Tensor]:
     """Input weights, state weights, input bias, state bias."""
-    return [getattr(layer, f"{name}_l0") for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
+    return [
+        getattr(layer, f"{name}_l0") for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+    ]
 
 
 def _lstm_step(layer: nn.LSTM, x: Tensor, state: State) -> tuple[Tensor, State]:

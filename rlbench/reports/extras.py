@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from rlbench.core.errors import RlbenchError
 from rlbench.core.registry import Registry
-from rlbench.core.suite import Exhibit, Picture, Table, View
+from rlbench.core.suite import DotPlot, Exhibit, HeatMap, Picture, RankAxis, Table, View
 from rlbench.reports.drawing import Plot
 from rlbench.reports.escape import slug
 from rlbench.reports.exhibits import draw
@@ -143,4 +143,6 @@ def _show(exhibit: Exhibit) -> Shown:
         if not exhibit.png.startswith(_PNG):
             raise ValueError(f"{exhibit.name}: expected the bytes of a PNG file")
         return ShownPicture(exhibit.name, exhibit.title, exhibit.doc, exhibit.png)
-    return draw(exhibit)
+    if isinstance(exhibit, HeatMap | DotPlot | RankAxis):
+        return draw(exhibit)
+    raise TypeError(f"expected exhibits of rlbench.core.suite, found {type(exhibit).__name__}")

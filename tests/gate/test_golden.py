@@ -37,6 +37,7 @@ def test_on_the_same_platform_any_other_bit_is_a_regression(stored: Any) -> None
 
     assert found.finding == "differs"
     assert found.status == "regression"
+    assert "no metric changed" in found.detail
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ def test_advantages_are_weighted_sums_of_k_step_errors(
 
     found = gae(
         *(torch.from_numpy(x) for x in (reward, done, value)),
-        torch.tensor(last),
+        torch.tensor(last, dtype=torch.float64),
         gamma=gamma,
         gae_lambda=gae_lambda,
     )

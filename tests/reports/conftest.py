@@ -54,6 +54,7 @@ def write_record(
     metrics: Mapping[str, float] | None = None,
     cpu: str = "Synthetic CPU",
     command: str | None = None,
+    track: str = "",
 ) -> Path:
     """Publish one trial under `root` and return the record's path."""
     suite = task.partition("/")[0]
@@ -78,7 +79,9 @@ def write_record(
             origin=origin,
             official_seeds=list(SEEDS[tier] if official is None else official),
         ),
-        baseline=BaselineRef(f"{suite}/{name}", 1, variant, "toy:Base", dict(params or {}), {}),
+        baseline=BaselineRef(
+            f"{suite}/{name}", 1, variant, "toy:Base", dict(params or {}), {}, track=track
+        ),
         tier=tier,
         seed=seed,
         protocol=dict(protocol or {"steps": 100}),

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from rlbench.core.registry import Registry
 from rlbench.reports.build import build_report
 
 pytestmark = pytest.mark.browser
@@ -95,6 +97,44 @@ def test_the_page_never_scrolls_sideways(
     page = page_of(results, width)
 
     assert page.evaluate("document.documentElement.scrollWidth") == width
+
+
+WIDE = """
+import numpy as np
+from rlbench.core.suite import HeatMap, View
+
+def build(frame):
+    names = [f"column-{j}" for j in range(40)]
+    return [HeatMap("h", "H", ["row"], names, np.ones((1, 40)), [["17"] * 40], (0.0, 1.0))]
+
+class Suite:
+    def views(self):
+        return [View("wide", "Wide", build)]
+
+SUITE = Suite()
+"""
+
+
+def test_a_wide_heat_map_scrolls_in_a_box_of_its_own_and_stays_readable(
+    page_of: Callable[..., Any], results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "toy_wide_suite.py").write_text(WIDE)
+    monkeypatch.syspath_prepend(tmp_path)
+    registry = Registry()
+    registry.__dict__["_suites"] = {
+        "toy": EntryPoint("toy", "toy_wide_suite:SUITE", "rlbench.suites")
+    }
+    monkeypatch.setattr("rlbench.reports.build.load_registry", lambda: (registry, []))
+
+    page = page_of(results, 390)
+
+    field = page.locator("figure.wide svg text", has_text="17").first
+    assert field.bounding_box()["height"] > 9
+    box = page.locator("figure.wide .plot")
+    assert box.evaluate("box => box.scrollWidth > 2 * box.clientWidth")
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    page.locator("nav a", has_text="Wide").click()
+    assert page.locator("article:target h3").inner_text().startswith("Wide")
 
 
 def test_hostile_text_is_inert(page_of: Callable[..., Any], tmp_path: Path, write: Any) -> None:

@@ -12,7 +12,7 @@ import pytest
 from rlbench.core.registry import Registry
 from rlbench.core.spec import Point, Published, ReferencePoints, TaskSpec
 from rlbench.reports.build import build_report
-from rlbench.reports.extras import published, view_tables
+from rlbench.reports.extras import ShownPicture, ShownTable, published, shown_views
 from rlbench.reports.families import family_tables
 from rlbench.reports.frame import load_results
 
@@ -20,20 +20,34 @@ Write = Callable[..., Path]
 WriteCell = Callable[..., None]
 
 SUITE = """
-import pandas as pd
-from rlbench.core.suite import View
+from rlbench.core.suite import Picture, Table, View
 
 def best(frame):
     assert frame["tier"].nunique() == frame["source"].nunique() == frame["where"].nunique() == 1
-    return frame.groupby("row")[["value"]].max()
+    found = frame.groupby("row")[["value"]].max()
+    return [Table("values", "The values", found, "By row."),
+            Picture("map", "A map", b"\\x89PNG\\r\\n\\x1a\\n...", "Drawn.")]
+
+def twice(frame):
+    return [Table("Same", "", frame), Table("same", "", frame)]
 
 class Suite:
     def views(self):
-        return [View("best", "Best seeds", best), View("none", "Nothing", lambda frame: None),
-                View("bad", "Broken", lambda frame: frame["no such column"])]
+        return [View("best", "Best seeds", best), View("none", "Nothing", lambda frame: ()),
+                View("bad", "Broken", lambda frame: frame["no such column"]),
+                View("twice", "Twice", twice), View("frame", "No exhibit", lambda frame: frame),
+                View("jpeg", "No PNG", lambda frame: [Picture("p", "P", b"JFIF")])]
 
 SUITE = Suite()
 """
+FAILURES = (
+    "view 'bad' of suite 'toy' failed: KeyError: 'no such column'",
+    "view 'twice' of suite 'toy' failed: ValueError: expected exhibits with different names, "
+    "found ['same', 'same']",
+    "view 'frame' of suite 'toy' failed: TypeError: expected exhibits of rlbench.core.suite, "
+    "found str",
+    "view 'jpeg' of suite 'toy' failed: ValueError: p: expected the bytes of a PNG file",
+)
 
 
 def registry_with(**suites: str) -> Registry:
@@ -77,15 +91,18 @@ def test_a_suites_views_are_built_and_a_broken_one_costs_only_itself(
         write(tmp_path / "own", tier=tier, value=0.25)
     write(reference, value=0.75)
 
-    tables, problems = view_tables(
+    shown, problems = shown_views(
         load_results(tmp_path / "own"), registry_with(toy="toy_views_suite:SUITE")
     )
 
-    assert [(t.name, t.tier, t.where) for t in tables] == [
+    assert [(v.name, v.tier, v.where) for v in shown] == [
         ("best", "small", "local"), ("best", "small", "reference"), ("best", "smoke", "local")
     ]  # fmt: skip
-    assert [entry.text for entry in tables[1].grid.rows[0]] == ["base", "0.750"]
-    assert set(problems) == {"view 'bad' of suite 'toy' failed: KeyError: 'no such column'"}
+    table, picture = shown[1].items
+    assert isinstance(table, ShownTable)
+    assert [entry.text for entry in table.grid.rows[0]] == ["base", "0.750"]
+    assert isinstance(picture, ShownPicture)
+    assert set(problems) == set(FAILURES)
 
 
 def test_the_page_shows_views_and_labels_published_figures_as_such(
@@ -104,8 +121,28 @@ def test_the_page_shows_views_and_labels_published_figures_as_such(
     measured, _, rest = page.partition("Published figures (not measured here)")
     assert "93.5" not in measured
     assert "Sun et al. 2022, table 1" in rest
-    assert "<h3>Best seeds" in rest
-    assert made.problems == ("view 'bad' of suite 'toy' failed: KeyError: 'no such column'",)
+    assert "Sun et al. 2022, table 1" not in measured
+    assert "<h3>Best seeds" in measured  # what a suite says of itself comes first
+    assert measured.count('<img src="data:image/png;base64,iVBORw0KGgouLi4=" alt="A map">') == 1
+    assert made.problems == FAILURES
+
+
+def test_the_tables_and_figures_of_views_are_files_too(
+    tmp_path: Path, write_cell: WriteCell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "toy_file_suite.py").write_text(SUITE)
+    monkeypatch.syspath_prepend(tmp_path)
+    registry = registry_with(toy="toy_file_suite:SUITE")
+    monkeypatch.setattr("rlbench.reports.build.load_registry", lambda: (registry, []))
+    write_cell(tmp_path / "own", [0.5, 0.25], tier="smoke")
+
+    made = build_report([tmp_path / "own"], tmp_path / "out")
+
+    files = {re.sub("-[0-9a-f]{6}-", "-", path.name): path for path in (*made.tables, *made.plots)}
+    assert files["toy-best-smoke-values.csv"].read_text() == "row,value\nbase,0.5\n"
+    assert files["toy-best-smoke-values.md"].read_text().startswith("| row  | value |")
+    assert r"\caption{The values}" in files["toy-best-smoke-values.tex"].read_text()
+    assert files["toy-best-smoke-map.png"].read_bytes().endswith(b"...")
 
 
 @pytest.mark.parametrize(
@@ -117,7 +154,26 @@ def test_a_suite_that_is_not_here_leaves_a_note(
 ) -> None:
     write(tmp_path)
 
-    tables, (problem,) = view_tables(load_results(tmp_path), registry_with(**suites))
+    tables, (problem,) = shown_views(load_results(tmp_path), registry_with(**suites))
 
     assert tables == []
     assert re.search(f"views of suite 'toy' are left out: .*{why}", problem)
+
+
+def test_the_ood_suites_own_view_of_records_on_disk_keeps_tracks_and_origins_apart(
+    tmp_path: Path, write_cell: WriteCell
+) -> None:
+    for index, row in enumerate(("msp", "knn", "vim", "oe")):
+        track = "uses outliers" if row == "oe" else ""
+        for pair, origin in (("a", "real"), ("b", "real"), ("c", "self-made"), ("d", "self-made")):
+            write_cell(
+                tmp_path, [0.5 + index / 10, 0.6], task=f"ood/x-{pair}", row=row, track=track,
+                origin=origin, family="x", metric="auroc", tier="smoke",
+            )  # fmt: skip
+
+    shown, problems = shown_views(load_results(tmp_path), Registry.load())
+
+    assert problems == []
+    assert [view.name for view in shown] == ["inconsistency-self-made", "inconsistency-real"]
+    names = ["everywhere-post-hoc", "ranks-post-hoc", "near-far-post-hoc", "tracks"]
+    assert [[item.name for item in view.items] for view in shown] == [names, names]

@@ -13,9 +13,10 @@ import pytest
 
 from rlbench.core.errors import MissingError
 from rlbench.reports.curves import panels
+from rlbench.reports.drawing import Plot
 from rlbench.reports.families import family_tables
 from rlbench.reports.frame import lines_of, load_results
-from rlbench.reports.plots import Plot, family_plots
+from rlbench.reports.plots import family_plots
 from rlbench.reports.svg import inline_svg
 
 Write = Callable[..., Path]

@@ -15,8 +15,10 @@ Array = np.ndarray[Any, Any]
 
 C, D = 3, 6
 _RNG = np.random.default_rng(7)
-WEIGHT, BIAS = _RNG.normal(size=(C, D)), _RNG.normal(size=C)
-CENTRES = _RNG.normal(size=(C, D)) * 2
+CENTRES = np.abs(_RNG.normal(size=(C, D))) * 3
+# Nearest centre, but for some noise: mostly right, and never sure.
+WEIGHT = CENTRES / 4 + _RNG.normal(size=(C, D)) / 8
+BIAS = -np.square(CENTRES).sum(axis=1) / 8
 MIX, GRID = _RNG.normal(size=(D, 4)), _RNG.uniform(0.5, 1.5, size=(2, 3))
 
 

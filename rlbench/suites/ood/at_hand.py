@@ -10,8 +10,9 @@ from rlbench.core.arrays import Arrays, unpack
 from rlbench.core.data import DataSet
 from rlbench.core.errors import CorruptError
 from rlbench.suites.ood.corruptions import spoilt_photo
-from rlbench.suites.ood.examples import Array, Cut, Examples, Part, Published, Split
+from rlbench.suites.ood.examples import Array, Cut, Examples, Part, Published
 from rlbench.suites.ood.images import CIFAR_LIKE, fitted, read_blob
+from rlbench.suites.ood.params import Split
 from rlbench.suites.ood.real import MAX_BYTES, idx_pair
 
 SHAPE = (32, 32, 3)

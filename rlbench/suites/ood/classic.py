@@ -14,9 +14,10 @@ import numpy as np
 
 from rlbench.core.data import DataSet
 from rlbench.core.errors import CorruptError
-from rlbench.suites.ood.examples import Array, Cut, Examples, Part, Published, Split, unlabelled
+from rlbench.suites.ood.examples import Array, Cut, Examples, Part, Published, unlabelled
 from rlbench.suites.ood.images import SQUASHED, fitted
 from rlbench.suites.ood.mat import read_mat
+from rlbench.suites.ood.params import Split
 from rlbench.suites.ood.pickled import read_batch
 from rlbench.suites.ood.trees import read_folder, read_lists
 

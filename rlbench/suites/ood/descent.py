@@ -1,4 +1,4 @@
-"""The one training loop: stochastic gradient descent by a recipe, which a killed program resumes."""
+"""The one training loop: descent by a recipe; a program that was killed goes on where it was."""
 
 from __future__ import annotations
 
@@ -121,84 +121,80 @@ def descend(
     Raises:
         RlbenchError: the loss is no longer finite.
     """
-    optimiser = torch.optim.SGD(
-        [p for p in model.parameters() if p.requires_grad],
-        lr=recipe.peak,
-        momentum=0.9,
-        nesterov=True,
-        weight_decay=recipe.decay,
-    )
-    done = _resume(model, optimiser, rng, keeper)
-    total, saved = plan.epochs * plan.steps, time.monotonic()
+    descent = _Descent(model, recipe, plan)
+    if (found := keeper.load()) is not None:
+        descent.restore(found, rng)
+    saved = time.monotonic()
     model.train()
-    while len(done.losses) < plan.epochs:
+    while descent.epochs_left:
         reseed(model, int(rng.integers(2**62)))
-        done.losses.append(_pass(optimiser, recipe, total, epoch(), loss, done))
-        if len(done.losses) < plan.epochs and time.monotonic() - saved >= SAVE_EVERY:
-            _keep(model, optimiser, rng, keeper, done)
+        descent.run_epoch(epoch(), loss)
+        if descent.epochs_left and time.monotonic() - saved >= SAVE_EVERY:
+            keeper.save(descent.arrays(), {**descent.state(), "rng": rng.bit_generator.state})
             saved = time.monotonic()
-    return done
+    return descent.done
 
 
-def _pass(
-    optimiser: torch.optim.SGD,
-    recipe: Recipe,
-    total: int,
-    batches: Iterable[Batch],
-    loss: Callable[[Batch], Tensor],
-    done: Progress,
-) -> float:
-    """One epoch; its mean loss."""
-    losses = []
-    for batch in batches:
-        for group in optimiser.param_groups:
-            group["lr"] = recipe.rate(done.steps, total)
-        optimiser.zero_grad()
-        value = loss(batch)
-        value.backward()  # type: ignore[no-untyped-call]
-        optimiser.step()
-        losses.append(value.detach())
-        done.steps += 1
-    mean = float(torch.stack(losses).mean())
-    if not math.isfinite(mean):
-        raise RlbenchError(f"training diverged: the loss of epoch {len(done.losses) + 1} is {mean}")
-    return mean
+class _Descent:
+    """A model on its way, with its optimiser's momentum."""
 
+    def __init__(self, model: nn.Module, recipe: Recipe, plan: Plan) -> None:
+        self.model, self.recipe, self.plan = model, recipe, plan
+        self.done = Progress([], 0)
+        self.parameters = [p for p in model.parameters() if p.requires_grad]
+        self.optimiser = torch.optim.SGD(
+            self.parameters,
+            lr=recipe.peak,
+            momentum=0.9,
+            nesterov=True,
+            weight_decay=recipe.decay,
+        )
 
-def _keep(
-    model: nn.Module,
-    optimiser: torch.optim.SGD,
-    rng: np.random.Generator,
-    keeper: Keeper,
-    done: Progress,
-) -> None:
-    arrays = {f"model.{name}": array for name, array in to_arrays(model).items()}
-    for i, parameter in enumerate(optimiser.param_groups[0]["params"]):
-        if parameter in optimiser.state:  # a part that no loss reaches has no momentum
-            buffer = optimiser.state[parameter]["momentum_buffer"]
-            arrays[f"momentum.{i}"] = buffer.cpu().numpy()
-    state = {"losses": done.losses, "steps": done.steps, "rng": rng.bit_generator.state}
-    keeper.save(arrays, state)
+    @property
+    def epochs_left(self) -> int:
+        return self.plan.epochs - len(self.done.losses)
 
+    def run_epoch(self, batches: Iterable[Batch], loss: Callable[[Batch], Tensor]) -> None:
+        total = self.plan.epochs * self.plan.steps
+        losses = []
+        for batch in batches:
+            self.optimiser.param_groups[0]["lr"] = self.recipe.rate(self.done.steps, total)
+            self.optimiser.zero_grad()
+            value = loss(batch)
+            value.backward()  # type: ignore[no-untyped-call]
+            self.optimiser.step()
+            losses.append(value.detach())
+            self.done.steps += 1
+        mean = float(torch.stack(losses).mean())
+        if not math.isfinite(mean):
+            epoch = len(self.done.losses) + 1
+            raise RlbenchError(f"training diverged: the mean loss of epoch {epoch} is {mean}")
+        self.done.losses.append(mean)
 
-def _resume(
-    model: nn.Module, optimiser: torch.optim.SGD, rng: np.random.Generator, keeper: Keeper
-) -> Progress:
-    found = keeper.load()
-    if found is None:
-        return Progress([], 0)
-    prefix = "model."
-    weights = {
-        name.removeprefix(prefix): array
-        for name, array in found.arrays.items()
-        if name.startswith(prefix)
-    }
-    load_arrays(model, weights)
-    for i, parameter in enumerate(optimiser.param_groups[0]["params"]):
-        if (buffer := found.arrays.get(f"momentum.{i}")) is not None:
-            momentum = torch.from_numpy(buffer).to(parameter.device)
-            optimiser.state[parameter]["momentum_buffer"] = torch.empty_like(parameter).copy_(
-                momentum
-            )
-    rng.bit_generator.state = found.state["rng"]
-    return Progress(list(found.state["losses"]), found.state["steps"])
+    def arrays(self) -> dict[str, Array]:
+        weights = {f"model.{name}": array for name, array in to_arrays(self.model).items()}
+        momentum = {
+            f"momentum.{i}": self.optimiser.state[parameter]["momentum_buffer"].cpu().numpy()
+            for i, parameter in enumerate(self.parameters)
+            if parameter in self.optimiser.state  # a part that no loss reaches has none
+        }
+        return weights | momentum
+
+    def state(self) -> dict[str, Any]:
+        return vars(self.done)
+
+    def restore(self, found: Checkpoint, rng: np.random.Generator) -> None:
+        weights = {
+            name.removeprefix("model."): array
+            for name, array in found.arrays.items()
+            if name.startswith("model.")
+        }
+        load_arrays(self.model, weights)
+        for i, parameter in enumerate(self.parameters):
+            if (kept := found.arrays.get(f"momentum.{i}")) is not None:
+                # Laid out like the parameter, so that no sum is grouped otherwise.
+                buffer = torch.empty_like(parameter, requires_grad=False)
+                buffer.copy_(torch.from_numpy(kept))
+                self.optimiser.state[parameter]["momentum_buffer"] = buffer
+        self.done = Progress(list(found.state["losses"]), found.state["steps"])
+        rng.bit_generator.state = found.state["rng"]

@@ -10,8 +10,7 @@ import numpy as np
 
 from rlbench.core.errors import MissingError, UsageError
 from rlbench.core.seeding import generator
-from rlbench.suites.ood.params import SetRef
-from rlbench.suites.ood.params import Split as Split  # noqa: PLC0414 - others take it from here
+from rlbench.suites.ood.params import SetRef, Split
 
 if TYPE_CHECKING:
     from rlbench.core.data import DataSet

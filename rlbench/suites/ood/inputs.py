@@ -59,6 +59,10 @@ class Normaliser:
         return self._column(self.std) if x.dtype == np.uint8 else torch.from_numpy(self.std)
 
 
+IMAGENET = Normaliser(np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225]))
+"""What torchvision's weights were trained with."""
+
+
 def channels(x: Array) -> int:
     """1 for grey images, 3 for colour, the number of entries for vectors."""
     return 1 if x.ndim == 3 else x.shape[-1]

@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from rlbench.core.data import DataSet
-from rlbench.suites.ood.examples import ID_SPLITS, Cut, Part, Published, Split
+from rlbench.suites.ood.examples import ID_SPLITS, Cut, Part, Published
 from rlbench.suites.ood.images import CIFAR_LIKE, IMAGENET_LIKE, Fit
+from rlbench.suites.ood.params import Split
 from rlbench.suites.ood.trees import read_lists
 
 CIFAR_FAR = ("mnist", "svhn", "texture", "places365")

@@ -15,11 +15,12 @@ from rlbench.core.context import Context
 from rlbench.core.errors import UsageError
 from rlbench.core.suite import Outcome
 from rlbench.core.trial import Trial
+from rlbench.suites.ood.detection import threshold95
 from rlbench.suites.ood.features import Pipeline
-from rlbench.suites.ood.metrics import threshold95
 from rlbench.suites.ood.params import Kind, OodParams, SetRef, protocol, task_params
 from rlbench.suites.ood.params import Split as SplitName
 from rlbench.suites.ood.splits import NEEDS, Detector, Split
+from rlbench.suites.ood.trainer import Trainer
 
 Array = np.ndarray[Any, Any]
 
@@ -32,7 +33,8 @@ def run_trial(trial: Trial, ctx: Context) -> Outcome:
     """
     detector = make_detector(trial.baseline.algorithm, trial.params)
     task = task_params(trial.task)
-    pipeline = Pipeline(ctx, task, protocol(trial.task, trial.protocol))
+    training = getattr(detector, "training", None)
+    pipeline = Pipeline(ctx, task, protocol(trial.task, trial.protocol), training)
     began = time.perf_counter()
     train = pipeline.split(task.id, "train", detector.needs, labelled=True)
     val = pipeline.split(task.id, "val", detector.needs, labelled=True)
@@ -49,7 +51,7 @@ def run_trial(trial: Trial, ctx: Context) -> Outcome:
     evidence = {f"{part}_scores": array for part, array in scores.items()}
     for part, (ref, split) in tested.items():
         if part != "ood":
-            outputs = pipeline.outputs(ref, split)
+            outputs = pipeline.classifying.outputs(ref, split)
             answers = _answers(outputs["labels"], outputs["logits"], task.kind)
             evidence |= {f"{part}_{name}": array for name, array in answers.items()}
     notes = {
@@ -61,6 +63,7 @@ def run_trial(trial: Trial, ctx: Context) -> Outcome:
         "n_features": pipeline.outputs(task.id, "train")["features"].shape[1],
         "classifier": task.classifier,
         **getattr(detector, "notes", {}),
+        **_course(pipeline.trainer, ctx),
     }
     volatile = {
         "prepare_s": round(ready - began, 4),
@@ -68,6 +71,19 @@ def run_trial(trial: Trial, ctx: Context) -> Outcome:
         "score_s": round(done - fitted, 4),
     }
     return Outcome(evidence, notes, volatile)
+
+
+def _course(trainer: Trainer, ctx: Context) -> dict[str, int]:
+    """How the training of a detector's own network went: its losses as the trial's curve.
+
+    They are read from the asset, so that the curve is the same whoever trained the network.
+    """
+    if trainer.training is None:
+        return {}
+    for epoch, loss in enumerate(trainer.asset["train_loss"].tolist(), start=1):
+        ctx.log(epoch, train_loss=loss)
+    made, planned = trainer.asset["train_steps"].tolist()
+    return {"train_steps": made, "planned_steps": planned}
 
 
 def _tested(task: OodParams) -> dict[str, tuple[SetRef, SplitName]]:

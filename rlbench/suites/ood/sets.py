@@ -17,6 +17,11 @@ from rlbench.suites.ood.params import OodParams, Protocol, SetRef, Split
 Array = np.ndarray[Any, Any]
 
 
+def is_trained(task: OodParams) -> bool:
+    """Whether the classifier is a network trained here: not fitted exactly, nor given."""
+    return task.classifier != "softmax" and not task.weights
+
+
 @dataclass(frozen=True)
 class Sets:
     """The sets of one task at one tier and seed; each is made when first asked for."""

@@ -10,7 +10,8 @@ from rlbench.core.spec import BaselineSpec, TaskSpec
 from rlbench.core.suite import Metric, Outcome, View
 from rlbench.suites.ood import sources
 from rlbench.suites.ood.metrics import METRICS, metric_names, metrics_of
-from rlbench.suites.ood.params import OodParams, protocol, task_params
+from rlbench.suites.ood.params import protocol, task_params
+from rlbench.suites.ood.sets import is_trained
 from rlbench.suites.ood.views import VIEWS
 
 if TYPE_CHECKING:
@@ -20,12 +21,8 @@ if TYPE_CHECKING:
 
 
 TRAINED = ("training", "uses outliers", "transductive")
-"""The tracks of methods that train a network of their own, beside `post-hoc`."""
-
-
-def is_trained(params: OodParams) -> bool:
-    """Whether the task's classifier is a network trained here: not fitted exactly, not given."""
-    return params.classifier != "softmax" and not params.weights
+"""The tracks of methods that train a network of their own, beside `post-hoc` and `uses OOD
+validation`."""
 
 
 class OodSuite:
@@ -59,6 +56,8 @@ class OodSuite:
             return "trains with outliers, of which the task offers none"
         if track == "transductive" and not params.transductive:
             return "trains on unlabelled images, of which the task offers none"
+        if track == "uses OOD validation" and params.val_ood is None:
+            return "chooses on OOD validation images, of which the task offers none"
         return None
 
     def affinity(self, trial: Trial) -> str:

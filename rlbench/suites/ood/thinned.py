@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
 from torch import Tensor, nn
 
+from rlbench.suites.ood.material import Extra, Material, Trained
 from rlbench.suites.ood.networks import Dropout, ImageClassifier
+from rlbench.suites.ood.trained.plain import train_classifier
 
 
 class Thinned(nn.Module):
@@ -19,3 +25,26 @@ class Thinned(nn.Module):
         """Logits [n, C] of normalised images."""
         logits: Tensor = self.classifier.head(self.dropout(self.classifier.embed(x)))
         return logits
+
+
+@dataclass(frozen=True)
+class ThinnedTraining:
+    """The task's own recipe with dropout before the last layer."""
+
+    rate: float
+    classifies = True
+    tunes = False
+    uses: ClassVar[tuple[Extra, ...]] = ()
+
+    @property
+    def about(self) -> Mapping[str, Any]:
+        """See `Training.about`."""
+        return {"method": "thinned", "rate": self.rate}
+
+    def empty(self, material: Material) -> ImageClassifier:
+        """See `Training.empty`."""
+        return material.empty()
+
+    def train(self, material: Material) -> Trained:
+        """See `Training.train`."""
+        return train_classifier(material, wrap=lambda network: Thinned(network, self.rate))

@@ -54,6 +54,8 @@ class World:
     """Steps of a rollout."""
     updates: int
     """How many updates of the student there will be."""
+    n_walls: int
+    """Of the task's own levels, at most: what a designer of levels may use."""
     probe: Callable[[Levels, int], Tally]
     """Let the first student play each level for a number of steps, without learning from it; the
     steps are counted."""

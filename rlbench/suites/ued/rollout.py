@@ -87,6 +87,32 @@ def play(
     return Rollout._make([*(torch.stack(part) for part in zip(*kept, strict=True)), last_value])
 
 
+@torch.no_grad()
+def try_out(
+    student: ActorCritic, maze: Maze, levels: Levels, *, steps: int, rng: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Play each level over and over with sampled actions; only the counts are kept.
+
+    Returns:
+        int64 [n], episodes finished, and int64 [n], episodes solved.
+    """
+    n = len(levels)
+    pool = maze.pool(levels)
+    state = maze.start(pool, torch.arange(n, device=maze.device))
+    memory = student.start(n, maze.device)
+    finished = torch.zeros(n, dtype=torch.int64, device=maze.device)
+    solved = finished.clone()
+    for _ in range(steps):
+        codes = maze.observe(pool, state)
+        logits, _, memory = student.act(codes, state.direction, memory)
+        action = (logits + gumbel(tuple(logits.shape), rng)).argmax(1)
+        after, reward, done = maze.step(pool, state, action)
+        finished, solved = finished + done, solved + (reward > 0)
+        state = maze.restart(pool, after, done, state.level)
+        memory = restart(memory, done)
+    return finished, solved
+
+
 def gumbel(shape: tuple[int, ...], rng: torch.Generator) -> Tensor:
     """Standard Gumbel noise: the argmax of logits plus it is a sample of their softmax."""
     return torch.empty(shape, device=rng.device).exponential_(generator=rng).log_().neg_()

@@ -20,7 +20,10 @@ class TaskSettings:
     """sha256 of `tasks/ued/levels/transfer.txt`: makes the mazes part of the task's hash."""
     mazes: tuple[str, ...]
     """Named mazes of that file and procedural families (`families.procedural`)."""
+    n_walls: int
+    """Of the training distribution, at most; what a designer of levels may use."""
     generator_params: dict[str, Any] = field(default_factory=dict)
+    """What the generator takes besides `n_walls`, `height` and `width`."""
     height: int = 13
     """Rows of the interior of training mazes."""
     width: int = 13

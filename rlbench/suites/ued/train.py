@@ -21,7 +21,7 @@ from rlbench.suites.ued.interface import Curriculum, Proposal, World
 from rlbench.suites.ued.learner import Learner
 from rlbench.suites.ued.levels import Levels
 from rlbench.suites.ued.maze import Maze
-from rlbench.suites.ued.rollout import play
+from rlbench.suites.ued.rollout import play, try_out
 from rlbench.suites.ued.student import ActorCritic, Student
 
 Arrays = dict[str, np.ndarray[Any, Any]]
@@ -103,6 +103,7 @@ class Trainer:
         updates: int,
         environments: int = 32,
         steps: int = 256,
+        n_walls: int = 60,
     ) -> None:
         """Begin a training.
 
@@ -115,6 +116,7 @@ class Trainer:
             updates: until when, see `Training.count`.
             environments: mazes that a student plays at once.
             steps: steps of a rollout.
+            n_walls: of the task's own levels, at most.
         """
         self.curriculum, self.training, self.maze = curriculum, training, maze
         self.updates, self.counts = training.updates or updates, Counts()
@@ -126,9 +128,8 @@ class Trainer:
         }
         n_students = int(getattr(curriculum, "n_students", 1))
         self.learners = [self._learner() for _ in range(n_students)]
-        self.world = World(
-            maze, draw, self.rngs["levels"], environments, steps, self.updates, self.probe
-        )
+        rng = self.rngs["levels"]
+        self.world = World(maze, draw, rng, environments, steps, self.updates, n_walls, self.probe)
         curriculum.begin(self.world)
 
     def _learner(self) -> Learner:
@@ -192,13 +193,9 @@ class Trainer:
 
     def probe(self, levels: Levels, steps: int) -> Tally:
         """See `World.probe`."""
-        rollout = play(
-            self.student, self.maze, levels,
-            environments=len(levels), steps=steps, rng=self.rngs["actions"],
-        )  # fmt: skip
-        self.counts.student_steps += rollout.done.numel()
-        solved = (rollout.reward > 0).sum(0)
-        return Tally(rollout.done.sum(0), solved)
+        rng = self.rngs["actions"]
+        self.counts.student_steps += steps * len(levels)
+        return Tally(*try_out(self.student, self.maze, levels, steps=steps, rng=rng))
 
     @property
     def resumable(self) -> bool:

@@ -62,6 +62,7 @@ def run_trial(trial: Trial, ctx: Context) -> Outcome:
             updates=limits.updates,
             environments=limits.environments,
             steps=limits.steps,
+            n_walls=task.n_walls,
         )
         diary = _train(trainer, ctx)
         player = student_player(trainer.student)
@@ -82,7 +83,7 @@ class _World:
 
     def __init__(self, task: TaskSettings, where: str, device: str) -> None:
         self.task = task
-        size = {"height": task.height, "width": task.width}
+        size = {"height": task.height, "width": task.width, "n_walls": task.n_walls}
         takes = _parameters(generator, task.generator)
         size = {name: value for name, value in size.items() if name in takes}
         try:

@@ -99,13 +99,13 @@ def _sight_table(size: int) -> Tensor:
 
 @cache
 def feature_table(device: torch.device | str) -> Tensor:
-    """By object code, MiniGrid's object and colour codes divided by 10: float32 [2, 11].
+    """Per object code, MiniGrid's (object, colour, state) divided by 10: float32 [11, 3].
 
     One tensor per device, shared: not to be written to.
     """
-    table = torch.zeros(2, AGENT + 1)
+    table = torch.zeros(AGENT + 1, 3)
     for code in (EMPTY, WALL, GOAL, AGENT):
-        table[:, code] = torch.tensor([code, COLOURS.get(code, 0)]) / 10
+        table[code] = torch.tensor([code, COLOURS.get(code, 0), 0]) / 10
     return table.to(device)
 
 
@@ -123,6 +123,6 @@ def features(codes: Tensor) -> Tensor:
         codes = codes.reshape(-1, side, side)
     image = torch.zeros(codes.shape[0], 3, *codes.shape[1:], device=codes.device)
     index = codes.reshape(-1).to(torch.int64)
-    for channel, values in enumerate(feature_table(codes.device)):
+    for channel, values in enumerate(feature_table(codes.device)[:, :2].unbind(1)):
         image[:, channel] = values.gather(0, index).view(codes.shape)
     return image

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from rlbench.core.errors import CorruptError
 from rlbench.suites.ood import glyph
 from rlbench.suites.ood.corruptions import UPSIDE_DOWN
-from rlbench.suites.ood.examples import Array, Examples, Split
+from rlbench.suites.ood.examples import Array, Examples
 from rlbench.suites.ood.glyph import ALPHABETS, ATLAS_SHA256, IMAGE, SIDE
-from rlbench.suites.ood.params import SetRef
+from rlbench.suites.ood.params import SetRef, Split
 from rlbench.suites.ood.sources import load as load_set
 
 MARGIN = (SIDE - IMAGE) // 2

@@ -71,7 +71,7 @@ def test_two_folders_and_the_guides_toml_file_make_a_task_that_runs(
     assert record["notes"]["n_val"] == 8
     assert record["notes"]["n_id"] == 16
     assert record["notes"]["n_ood"] == 40
-    assert set(record["data"]) == {"folder:birds", "folder:fish"}
+    assert {one["name"] for one in record["data"]} == {"folder:birds", "folder:fish"}
     assert str(tmp_path) not in path.read_text()
 
 

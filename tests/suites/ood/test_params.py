@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -76,3 +77,65 @@ def test_a_wrong_size_is_named_with_its_tier(tier: dict[str, Any], words: list[s
     with pytest.raises(SpecError) as caught:
         protocol(mine, mine.tiers["small"])
     assert all(word in str(caught.value) for word in ["ood/mine.toml", *words])
+
+
+PAIR = {"ood": {"source": "a"}}
+SHIFT = {"shift": {"source": "b"}}
+
+
+@pytest.mark.parametrize(
+    ("kind", "sets", "words"),
+    [
+        ("pair", {}, "ood: expected in a task of kind 'pair'"),
+        ("pair", PAIR | SHIFT, "shift: expected none in a task of kind 'pair'"),
+        ("full-spectrum", PAIR, "shift: expected in a task of kind 'full-spectrum'"),
+        ("full-spectrum", SHIFT, "ood: expected in a task of kind 'full-spectrum'"),
+        ("selective", PAIR | SHIFT, "ood: expected none in a task of kind 'selective'"),
+        ("selective", {}, "shift: expected in a task of kind 'selective'"),
+    ],
+)
+def test_each_kind_needs_its_sets_and_no_others(
+    kind: str, sets: dict[str, Any], words: str
+) -> None:
+    mine = task()
+    params = {"id": {"source": "c"}, "classifier": "resnet8", "kind": kind, **sets}
+    with pytest.raises(SpecError, match=words):
+        task_params(replace(mine, params=params))
+
+
+@pytest.mark.parametrize(
+    ("kind", "sets", "scored"),
+    [
+        ("pair", PAIR, ["test", "ood"]),
+        ("full-spectrum", PAIR | SHIFT, ["test", "shift", "ood"]),
+        ("selective", SHIFT, ["test", "shift"]),
+    ],
+)
+def test_a_detector_is_tested_on_the_sets_of_the_kind(
+    kind: str, sets: dict[str, Any], scored: list[str]
+) -> None:
+    params = {"id": {"source": "c"}, "classifier": "resnet8", "kind": kind, **sets}
+    assert list(task_params(replace(task(), params=params)).scored) == scored
+
+
+@pytest.mark.parametrize(
+    ("ref", "words"),
+    [
+        ({"source": "folder"}, "path: goes with source 'folder' only"),
+        ({"source": "mnist", "path": "x"}, "path: goes with source 'folder' only"),
+        ({"source": "folder", "path": "../x"}, "expected a path inside the data folder"),
+        ({"source": "folder", "path": "/x"}, "expected a path inside the data folder"),
+        ({"source": "folder", "path": "x", "size": 0}, "n_classes, size"),
+        ({"source": "folder", "path": "x", "n_classes": -1}, "n_classes, size"),
+    ],
+)
+def test_a_folder_of_ones_own_is_named_by_a_path_inside_the_data_folder(
+    ref: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(SpecError, match=words):
+        task_params(task({"id": ref}))
+
+
+def test_as_many_images_for_choosing_as_for_testing_unless_told_otherwise() -> None:
+    assert Protocol(10, 5, 5, 7).size("ood-val") == 7
+    assert Protocol(10, 5, 5, 7, n_val_ood=3).size("ood-val") == 3

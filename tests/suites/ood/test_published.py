@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from rlbench.core.data import DataSet
 from rlbench.core.errors import MissingError, UsageError
-from rlbench.suites.ood.examples import Cut, Examples, Part, Published, Share, Split
-from rlbench.suites.ood.params import SetRef
+from rlbench.suites.ood.examples import Cut, Examples, Part, Published, Share
+from rlbench.suites.ood.params import SetRef, Split
 
 FILES = DataSet("mine", {"all": Path("all")}, "0" * 64)
 

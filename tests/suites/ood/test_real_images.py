@@ -17,8 +17,8 @@ from rlbench.core.arrays import pack
 from rlbench.core.bundled import bundled
 from rlbench.core.data import DataSet, DataStore, read_data_specs
 from rlbench.core.errors import CorruptError, MissingError
-from rlbench.suites.ood.examples import Array, Examples, Fixed, Split
-from rlbench.suites.ood.params import SetRef
+from rlbench.suites.ood.examples import Array, Examples, Fixed
+from rlbench.suites.ood.params import SetRef, Split
 from rlbench.suites.ood.pictures import handwritten_8x8, handwritten_28x28, photos
 from rlbench.suites.ood.real import idx_pair, npz_pair, npz_whole, read_idx
 from rlbench.suites.ood.sources import SOURCES, load

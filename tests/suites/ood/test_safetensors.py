@@ -46,16 +46,15 @@ def test_arrays_come_back_as_they_were_written(tmp_path: Path, shapes: list[list
 @pytest.mark.parametrize(
     ("header", "words"),
     [
-        ({"w": entry(shape=(10**9,), offsets=(0, 4 * 10**9))}, "do not fill 8 bytes"),
-        ({"w": entry(shape=(10**9,))}, "claims shape"),
-        ({"w": entry(shape=(-2,))}, "no plain shape"),
-        ({"w": entry(offsets=(0.0, 8.0))}, "no plain shape"),
-        ({"w": entry(shape=(1,), offsets=(0, 4))}, "do not fill 8 bytes"),
-        ({"a": entry(), "b": entry()}, "do not fill 8 bytes"),
-        ({"w": entry(dtype="OBJECT")}, "not a safetensors file"),
-        ({"w": {}}, "not a safetensors file"),
-        ({"w": 3}, "not a safetensors file"),
-        ([], "not a safetensors file"),
+        ({"w": entry(shape=(10**9,), offsets=(0, 4 * 10**9))}, "a tensor of shape"),
+        ({"w": entry(shape=(10**9,))}, "a tensor of shape"),
+        ({"w": entry(shape=(-2,))}, "sizes"),
+        ({"w": entry(offsets=(0.0, 8.0))}, "sizes"),
+        ({"w": entry(shape=(1,))}, "a tensor of shape"),
+        ({"w": entry(dtype="OBJECT")}, "not a whole safetensors file"),
+        ({"w": {}}, "not a whole safetensors file"),
+        ({"w": 3}, "not a whole safetensors file"),
+        ([], "not a whole safetensors file"),
     ],
 )
 def test_a_header_that_does_not_fit_its_file_is_refused(
@@ -74,5 +73,5 @@ def test_a_header_that_does_not_fit_its_file_is_refused(
 def test_what_has_no_header_is_refused(tmp_path: Path, raw: bytes) -> None:
     path = tmp_path / "model.safetensors"
     path.write_bytes(raw)
-    with pytest.raises(CorruptError, match=r"model\.safetensors: (claims a header|not a safet)"):
+    with pytest.raises(CorruptError, match=r"model\.safetensors: not a (whole )?safetensors file"):
         read_safetensors(path)

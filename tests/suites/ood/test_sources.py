@@ -19,9 +19,9 @@ from rlbench.core.data import DataSet
 from rlbench.core.errors import SpecError, UsageError
 from rlbench.core.spec import Point, ReferencePoints, TaskSpec
 from rlbench.suites.ood import sources
-from rlbench.suites.ood.examples import Drawn, Examples, Fixed, Split
+from rlbench.suites.ood.examples import Drawn, Examples, Fixed
 from rlbench.suites.ood.glyph import ATLAS_SHA256
-from rlbench.suites.ood.params import SetRef
+from rlbench.suites.ood.params import SetRef, Split
 from rlbench.suites.ood.sources import SOURCES
 
 OFFLINE: list[tuple[str, Split]] = [
@@ -234,6 +234,16 @@ def test_a_task_whose_sets_fit_passes() -> None:
         ({"id": {"source": "glyph-digits"}, "ood": HELD_OUT}, ["params.ood.classes", "[1, 2]"]),
         ({"atlas": "0" * 64}, ["params.atlas", ATLAS_SHA256]),
         ({"ood": {"source": "kmnist"}}, ["data", "kmnist-test"]),
+        ({"ood": {"source": "folder", "path": "x"}}, ["one shape", "(32, 32, 3)"]),
+        ({"id": HELD_OUT | {"classes": [4]}}, ["params.id", "at least two classes, found 1"]),
+        (
+            {"transductive": True, "ood": {"source": "photos"}},
+            ["params.ood", "no split 'ood-unlabelled'"],
+        ),
+        (
+            {"kind": "full-spectrum", "shift": {"source": "handwritten", "classes": [1, 2]}},
+            ["params.shift", "the 10 ID classes, found 2"],
+        ),
         (
             {"id": {"source": "toy-hole"}, "ood": {"source": "toy-hole"}, "atlas": ""},
             ["params.classifier", "'softmax'"],
@@ -245,6 +255,20 @@ def test_a_task_whose_sets_do_not_fit_is_told_why(params: dict[str, Any], words:
         sources.check(replace(GOOD, params=GLYPHS | params))
     text = str(caught.value)
     assert all(word in text for word in ["ood/mine.toml (ood/mine)", *words]), text
+
+
+def test_a_folder_of_ones_own_fits_beside_built_in_sets_of_its_size() -> None:
+    own = {"source": "folder", "path": "birds", "n_classes": 3}
+    params = GLYPHS | {"id": own, "ood": {"source": "dtd"}, "atlas": ""}
+    sources.check(replace(GOOD, params=params, data=("folder:birds", "dtd10-32px")))
+    bare = params | {"id": {"source": "folder", "path": "birds"}}
+    with pytest.raises(SpecError, match="expected at least two classes, found 0"):
+        sources.check(replace(GOOD, params=bare, data=("folder:birds", "dtd10-32px")))
+
+
+def test_a_transductive_task_must_say_how_much_to_draw_for_it() -> None:
+    with pytest.raises(SpecError, match=r"tiers\.small\.n_unlabelled: expected at least 1"):
+        sources.check(replace(GOOD, params=GLYPHS | {"transductive": True}))
 
 
 def test_a_tier_must_say_how_much_to_draw() -> None:

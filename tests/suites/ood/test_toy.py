@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from rlbench.core.data import DataSet
-from rlbench.suites.ood.examples import ID_SPLITS, Array, Split
-from rlbench.suites.ood.params import SetRef
+from rlbench.suites.ood.examples import ID_SPLITS, Array
+from rlbench.suites.ood.params import SetRef, Split
 from rlbench.suites.ood.sources import load
 
 N = 20_000

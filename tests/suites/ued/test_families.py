@@ -106,7 +106,8 @@ def test_four_rooms_have_a_door_in_each_wall_between_two(in_doors: bool) -> None
     assert solvable(levels).all()
     on_cross = (levels.agent // 17 == 8) | (levels.agent % 17 == 8)
     assert bool(on_cross.any()) == in_doors
-    assert shortest_moves(levels).float().mean().item() == pytest.approx(13.7, abs=0.8)
+    # 4,000 levels of minimax 0.2.0: 13.45 ± .11
+    assert shortest_moves(levels).float().mean().item() == pytest.approx(13.5, abs=0.5)
 
 
 def test_every_procedural_family_draws_solvable_levels_of_its_size() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 gymnasium = pytest.importorskip("gymnasium")
 
@@ -14,6 +15,8 @@ from gymnasium.utils.env_checker import check_env  # noqa: E402
 
 from rlbench.suites.ued.families import Family, generator  # noqa: E402
 from rlbench.suites.ued.gym import MazeEnv, MazeVectorEnv, families, register  # noqa: E402
+from rlbench.suites.ued.maze import Maze  # noqa: E402
+from rlbench.suites.ued.view import features  # noqa: E402
 
 
 def test_every_family_is_registered_once() -> None:
@@ -81,6 +84,15 @@ def test_images_have_minigrids_layout_and_colours() -> None:
     assert seen["image"][2, 4].tolist() == [1, 0, 0]
     assert seen["image"][2, 3].tolist() == [1, 0, 0]
     assert seen["image"][3, 4].tolist() == [2, 5, 0]
+
+
+def test_features_for_networks_are_the_image_divided_by_ten() -> None:
+    maze = Maze(13, 13)
+    pool = maze.pool(families()["labyrinth"].generate(1, torch.Generator()))
+    codes = maze.observe(pool, maze.start(pool, torch.tensor([0])))
+    seen, _ = MazeEnv("labyrinth").reset(seed=0)
+    image = torch.from_numpy(seen["image"]).permute(2, 1, 0) / 10
+    assert torch.equal(features(codes)[0], image)
 
 
 def test_rendering_shows_the_agent_where_it_is() -> None:

@@ -69,7 +69,7 @@ def test_minimax_flips_a_third_moves_the_goal_a_third_and_leaves_the_agent() -> 
 def test_minimax_twenty_edits_of_an_empty_level_flip_about_seven_tiles() -> None:
     parents = empty(3000)
     mutants = minimax_mutate(parents, rng(), edits=20)
-    # 20/3 flips on 167 tiles, of which few coincide
+    # 20/3 flips on 167 tiles, of which few coincide; 4,000 mutants of minimax 0.2.0: 6.42
     assert flipped(parents, mutants).float().mean().item() == pytest.approx(6.4, abs=0.25)
 
 

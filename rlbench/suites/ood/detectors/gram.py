@@ -29,19 +29,17 @@ class Gram:
         """Each class's bounds on ID train, and each stage's mean deviation on ID validation.
 
         Raises:
-            RlbenchError: a class is never predicted on ID train.
+            RlbenchError: a class has no training example.
         """
         counts = torch.zeros(train.n_classes, dtype=torch.int64)
         self._low: list[Tensor] = []
         self._high: list[Tensor] = []
-        for maps, y in train.parts("maps", "predictions"):
+        for maps, y in train.parts("maps", "labels"):
             self._widen(self._rows(maps), y, train.n_classes)
             counts += torch.bincount(y, minlength=train.n_classes).cpu()
         if (counts == 0).any():
-            never = torch.nonzero(counts == 0).flatten().tolist()
-            raise RlbenchError(
-                f"Gram: class {never} of {train.n_classes} is never predicted on ID train"
-            )
+            empty = torch.nonzero(counts == 0).flatten().tolist()
+            raise RlbenchError(f"Gram: no training example of class {empty} of {train.n_classes}")
         # Deviations are summed over stages, each in units of what is usual for it.
         usual = val.map(self._deviations, "maps", "predictions").mean(dim=0)
         self._usual = usual.where(usual > 0, 1.0)

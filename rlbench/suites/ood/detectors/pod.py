@@ -24,24 +24,10 @@ class Pod:
 
     def fit(self, train: Split, val: Split) -> None:
         """Keep the first exemplars of every class, in the order of ID train."""
-        z, y = self._first(train)
+        z, y = first_exemplars(train, self.exemplars)
         self._prototypes = class_means([(z, y)], train.n_classes, "Pod")
         off = (z.double() - self._prototypes[y]).square().sum(dim=1, keepdim=True)
         self._spreads = class_means([(off, y)], train.n_classes, "Pod")[:, 0]
-
-    def _first(self, train: Split) -> tuple[Tensor, Tensor]:
-        """Features and classes of the exemplars."""
-        chosen, classes = [], []
-        left = torch.full((train.n_classes,), self.exemplars, device=train.labels.device)
-        for z, y in train.parts("features", "labels"):
-            # How many of its own class stand before each example of this part.
-            same = functional.one_hot(y, train.n_classes)
-            rank = (same.cumsum(dim=0) - same).gather(1, y[:, None])[:, 0]
-            keep = rank < left[y]
-            left = left - same[keep].sum(dim=0)
-            chosen.append(z[keep])
-            classes.append(y[keep])
-        return torch.cat(chosen), torch.cat(classes)
 
     def score(self, test: Split) -> Tensor:
         """min_c mean_i |z - p_ci|^2, float64."""
@@ -51,3 +37,18 @@ class Pod:
         z = z.double()
         squares = z.square().sum(dim=1, keepdim=True) + self._prototypes.square().sum(dim=1)
         return (squares - 2 * z @ self._prototypes.T + self._spreads).amin(dim=1)
+
+
+def first_exemplars(train: Split, count: int) -> tuple[Tensor, Tensor]:
+    """Features and classes of the first `count` examples of each class."""
+    chosen, classes = [], []
+    left = torch.full((train.n_classes,), count, device=train.labels.device)
+    for z, y in train.parts("features", "labels"):
+        # How many of its own class stand before each example of this part.
+        same = functional.one_hot(y, train.n_classes)
+        rank = (same.cumsum(dim=0) - same).gather(1, y[:, None])[:, 0]
+        keep = rank < left[y]
+        left = left - same[keep].sum(dim=0)
+        chosen.append(z[keep])
+        classes.append(y[keep])
+    return torch.cat(chosen), torch.cat(classes)

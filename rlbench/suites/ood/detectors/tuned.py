@@ -15,7 +15,9 @@ from rlbench.suites.ood.splits import Detector, Split
 class Tuned:
     """OpenOOD v1.5's protocol: AUROC on validation sets, never on what is tested.
 
-    Every combination of the grid is fitted and scored; the first of the best is kept.
+    Every combination of the grid is fitted and scored; the first of the best is kept. One that
+    the detector refuses on these sets, such as more neighbours than there are examples, is left
+    out.
     """
 
     def __init__(
@@ -36,11 +38,23 @@ class Tuned:
         """What was chosen, for the record."""
 
     def fit(self, train: Split, val: Split) -> None:
-        """Choose."""
-        aurocs = [self._validated(candidate, train, val) for candidate in self._candidates]
-        best = max(range(len(aurocs)), key=aurocs.__getitem__)
-        self._chosen = self._candidates[best]
-        self.notes = {"tuned": self._choices[best], "tuned_auroc": aurocs[best]}
+        """Choose.
+
+        Raises:
+            UsageError: the detector refuses every combination; says why the last one.
+        """
+        best = -1.0
+        for choice, candidate in zip(self._choices, self._candidates, strict=True):
+            try:
+                found = self._validated(candidate, train, val)
+            except UsageError as error:
+                refused = error
+                continue
+            if found > best:
+                best, self._chosen = found, candidate
+                self.notes = {"tuned": choice, "tuned_auroc": found}
+        if best < 0:
+            raise refused
 
     def score(self, test: Split) -> Any:
         """The chosen detector's scores."""

@@ -6,9 +6,9 @@ mixed, though on none of the tested images themselves.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -28,7 +28,7 @@ class DcmTraining:
     weight: float
     classifies = True
     tunes = True
-    uses: tuple[Extra, ...] = ("unlabelled", "ood-unlabelled")
+    uses: ClassVar[tuple[Extra, ...]] = ("unlabelled", "ood-unlabelled")
 
     @property
     def about(self) -> Mapping[str, Any]:
@@ -56,6 +56,7 @@ class Dcm:
 
     def __init__(
         self,
+        *,
         score: str,
         weight: float,
         epochs: int,
@@ -77,7 +78,7 @@ class Dcm:
         return self._score(test.logits.double())
 
 
-_SCORES = {
+_SCORES: Mapping[str, Callable[[Tensor], Tensor]] = {
     "softmax": log_odds,
     "maxlogit": lambda logits: -logits.amax(dim=1),
     "energy": lambda logits: -torch.logsumexp(logits, dim=1),

@@ -72,7 +72,7 @@ class WeightedL2(nn.Module):
         return distance
 
     def to_classes(self, z: Tensor, exemplars: Tensor, y: Tensor, n_classes: int) -> Tensor:
-        """w . (z - m)^2 and the mean of w . (p_i - m)^2, where m is the mean of the p_i."""
+        """W . (z - m)^2 and the mean of w . (p_i - m)^2, where m is the mean of the p_i."""
         form = torch.diag(self.weigh.weight.double()[0])
         means = _quadratic(z, exemplars, y, n_classes, form)
         return means + self.weigh.bias.double()
@@ -88,7 +88,8 @@ class Bilinear(nn.Module):
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
         """See `Distance`."""
         gap = a - b
-        return (self.form(gap) * gap).sum(dim=1)
+        distance: Tensor = (self.form(gap) * gap).sum(dim=1)
+        return distance
 
     def to_classes(self, z: Tensor, exemplars: Tensor, y: Tensor, n_classes: int) -> Tensor:
         """As for the weighted L2, with M for the diagonal."""
@@ -149,7 +150,8 @@ def make_distance(form: Form, width: int) -> nn.Module:
 def _quadratic(z: Tensor, exemplars: Tensor, y: Tensor, n_classes: int, form: Tensor) -> Tensor:
     """Mean of (z - p_i)^T A (z - p_i) over the exemplars of each class, [n, C].
 
-    About the class mean m the mixed terms cancel: (z - m)^T A (z - m) + mean (p_i - m)^T A (p_i - m).
+    About the class mean m the mixed terms cancel, which leaves (z - m)^T A (z - m) and the mean of
+    (p_i - m)^T A (p_i - m).
     """
     z, exemplars = z.double(), exemplars.double()
     centres = class_means([(exemplars, y)], n_classes, "Pod")

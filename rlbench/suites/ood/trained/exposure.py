@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -26,7 +26,7 @@ class _Exposed:
     """Of the term that outliers have a part in."""
     classifies = True
     tunes = True
-    uses: tuple[Extra, ...] = ("outliers",)
+    uses: ClassVar[tuple[Extra, ...]] = ("outliers",)
 
     def empty(self, material: Material) -> ImageClassifier:
         """See `Training.empty`."""
@@ -83,7 +83,7 @@ class OutlierExposure:
     needs = frozenset({"logits"})
 
     def __init__(
-        self, weight: float, epochs: int, rate: float, batch: int, outlier_batch: int
+        self, *, weight: float, epochs: int, rate: float, batch: int, outlier_batch: int
     ) -> None:
         self.training = UniformTraining(Schedule(epochs, rate, batch, outlier_batch), weight)
 
@@ -102,6 +102,7 @@ class EnergyFineTuned:
 
     def __init__(
         self,
+        *,
         weight: float,
         m_in: float,
         m_out: float,

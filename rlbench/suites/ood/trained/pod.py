@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -59,7 +59,7 @@ class PairTraining:
     batch: int
     """Pairs a step."""
     classifies = False
-    uses: tuple[Extra, ...] = ()
+    uses: ClassVar[tuple[Extra, ...]] = ()
 
     @property
     def about(self) -> Mapping[str, Any]:
@@ -125,6 +125,7 @@ class PodPairs:
 
     def __init__(
         self,
+        *,
         exemplars: int,
         form: Form,
         from_classifier: bool,

@@ -272,8 +272,9 @@ def _all_tracks(lines: Mapping[str, Lines], origin: str) -> list[Exhibit]:
     for group, intervals in found.groups.items():
         columns[f"{group or _OTHER}, mean AUROC"] = [intervals[i] for i in order]
     doc = (
-        "What a detector may see differs from track to track, so they are not ranked together: "
-        "training changes the classifier, the next sees outliers, transductive ones the test's own."
+        "What a detector may see differs from track to track, so they are not ranked together. "
+        "training: its own way of training the classifier; uses outliers: other OOD examples; "
+        "transductive: unlabelled examples of the very sets that are told apart."
     )
     title = f"All tracks: {origin} pairs"
     return [Table("tracks", title, pd.DataFrame(columns), doc)]
@@ -283,7 +284,7 @@ def _all_tracks(lines: Mapping[str, Lines], origin: str) -> list[Exhibit]:
 
 
 def _tau(value: float) -> str:
-    return "–" if math.isnan(value) else f"{value:.2f}"
+    return "–" if math.isnan(value) else f"{value:.2f}".replace("-0.00", "0.00")
 
 
 def _interval(interval: Interval) -> str:
