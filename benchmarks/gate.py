@@ -173,12 +173,12 @@ FAULTS = (
     Fault(
         "wrong sign of ViM's energy term",
         f"{OOD}/detectors/vim.py",
-        "* self._residual(test.features.double()) - energy",
-        "* self._residual(test.features.double()) + energy",
+        "residual(z) - torch.logsumexp(f.double(), dim=1)",
+        "residual(z) + torch.logsumexp(f.double(), dim=1)",
     ),
     Fault(
         "wrong sign of the shortcut in one layer, when features are read",
-        f"{OOD}/classifiers.py",
+        f"{OOD}/networks.py",
         """
         for block in self.blocks:
             x = block(x)
@@ -191,15 +191,15 @@ FAULTS = (
     ),
     Fault(
         "classifier's learning rate x 3",
-        f"{OOD}/classifiers.py",
-        "peak_rate: float = 0.1",
-        "peak_rate: float = 0.3",
+        f"{OOD}/descent.py",
+        '"resnet8": Recipe(batch=64, peak=0.1,',
+        '"resnet8": Recipe(batch=64, peak=0.3,',
     ),
     Fault(
         "images not normalised",
         f"{OOD}/inputs.py",
-        "images.sub_(self._column(self.mean)).div_(self._column(self.std))",
-        "images",
+        "return images.sub_(mean).div_(std)",
+        "return images",
     ),
     Fault(
         "kNN's features not scaled to length one",

@@ -70,13 +70,13 @@ class LazyGroup(click.Group):
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, message="rlbench %(version)s")
 def rlbench() -> None:
-    r"""Benchmark suites and one honest evaluation harness.
+    """Benchmark suites and one honest evaluation harness.
 
     \b
     rlbench list                                what there is
     rlbench run 'ood/glyph-*' msp,knn           run, resume, skip what is done
     rlbench report                              tables, plots, report/index.html
-    """
+    """  # noqa: D301 - the backslash is click's mark for lines that are not to be wrapped
 
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:

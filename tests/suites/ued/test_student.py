@@ -12,7 +12,7 @@ from rlbench.suites.ued.generate import scattered
 from rlbench.suites.ued.maze import Maze
 from rlbench.suites.ued.rollout import Rollout, play
 from rlbench.suites.ued.student import Student, n_trained
-from rlbench.suites.ued.view import feature_table, features
+from rlbench.suites.ued.view import features
 
 
 def make(memory: Kind = "lstm", seed: int = 0) -> Student:
@@ -71,7 +71,7 @@ def test_patches_times_weights_are_the_convolution_of_the_view() -> None:
     codes = torch.tensor([1, 2, 8], dtype=torch.uint8)[
         torch.randint(3, (6, 25), generator=torch.Generator().manual_seed(2))
     ]
-    image = features(codes, feature_table("cpu"))
+    image = features(codes)
     kernel = student.convolution.weight.view(16, 3, 3, 3).permute(0, 3, 1, 2)
 
     expected = torch.nn.functional.conv2d(image, kernel, student.convolution.bias)
