@@ -31,6 +31,7 @@ MAX_CRASH_RETRIES = 2
 GRACE_S = 5.0
 POLL_S = 0.2
 DAY_S = 86_400.0
+BATCHES_PER_SLOT = 4
 
 
 class Watcher(Protocol):
@@ -117,20 +118,27 @@ class Tally:
 
 
 def make_batches(items: Sequence[Item], jobs: int, registry: Registry) -> list[Batch]:
-    """Cut items into batches that share a suite and assets, the longest first.
+    """Cut items into batches for one worker each, the longest first.
 
-    A group of trials with the same affinity is cut further where it would leave slots idle.
+    Trials of one affinity share assets and stay together, unless that would leave slots idle; small
+    groups of one suite are put together, because starting a worker costs an import of torch.
     """
     groups: dict[tuple[str, str], list[Item]] = {}
     for item in items:
         suite = registry.suite(item.trial.task.suite)
         groups.setdefault((suite.name, suite.affinity(item.trial)), []).append(item)
-    most = max(1, -(-len(items) // (2 * jobs))) if len(groups) < 2 * jobs else len(items)
-    batches = [
-        Batch(group[start : start + most])
-        for group in groups.values()
-        for start in range(0, len(group), most)
-    ]
+    few = len(groups) < 2 * jobs
+    most = max(1, -(-len(items) // (2 * jobs))) if few else len(items)
+    enough = sum(item.expected_seconds for item in items) / (BATCHES_PER_SLOT * jobs)
+    open_batches: dict[str, Batch] = {}
+    batches = []
+    for (suite_name, _), group in groups.items():
+        for start in range(0, len(group), most):
+            batch = open_batches.setdefault(suite_name, Batch([]))
+            batch.items += group[start : start + most]
+            if few or batch.expected_seconds >= enough:
+                batches.append(open_batches.pop(suite_name))
+    batches += open_batches.values()
     return sorted(batches, key=lambda batch: -batch.expected_seconds)
 
 

@@ -24,9 +24,7 @@ def test_advantages_are_those_of_minimax_on_its_own_example() -> None:
     torch.testing.assert_close(found, torch.tensor(expected), atol=1e-6, rtol=0)
 
 
-@given(
-    st.integers(0, 2**32 - 1), st.floats(0, 1), st.floats(0, 1), st.integers(1, 12)
-)
+@given(st.integers(0, 2**32 - 1), st.floats(0, 1), st.floats(0, 1), st.integers(1, 12))
 def test_advantages_are_weighted_sums_of_k_step_errors(
     seed: int, gamma: float, gae_lambda: float, steps: int
 ) -> None:

@@ -38,9 +38,7 @@ def test_every_sample_lies_in_exactly_one_place(done: torch.Tensor) -> None:
 @given(endings())
 def test_a_segment_is_one_stretch_of_an_episode(done: torch.Tensor) -> None:
     packing, n = pack(done), done.shape[1]
-    for index, real in zip(
-        packing.split(packing.index), packing.split(packing.real), strict=True
-    ):
+    for index, real in zip(packing.split(packing.index), packing.split(packing.real), strict=True):
         for segment, inside in zip(index.t(), real.t(), strict=True):
             samples = segment[inside].tolist()
             time, env = [s // n for s in samples], {s % n for s in samples}

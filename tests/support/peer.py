@@ -23,11 +23,12 @@ def detectors() -> ModuleType:
     if importlib.util.find_spec("pytorch_ood") is None:
         pytest.skip("pytorch-ood is not installed; benchmarks/ood.py says how to")
     if not _LIBRARIES:
-        _LIBRARIES.append(torch.library.Library("torchvision", "FRAGMENT"))
+        library = torch.library.Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]
+        _LIBRARIES.append(library)
         for name in ("nms", "qnms"):
             signature = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
             if not hasattr(torch.ops.torchvision, name):
-                _LIBRARIES[0].define(f"{name}{signature}")
+                library.define(f"{name}{signature}")  # type: ignore[no-untyped-call]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return importlib.import_module("pytorch_ood.detector")

@@ -143,8 +143,10 @@ class Trainer:
         path = self.sets.ctx.data(self.sets.task.weights).files["weights"]
         network = self._empty()
         names = {"fc.weight": "head.weight", "fc.bias": "head.bias"}
-        found = read_safetensors(path)
-        load_arrays(network, {names.get(name, name): array for name, array in found.items()})
+        found = {names.get(name, name): array for name, array in read_safetensors(path).items()}
+        # Some writers leave these counters out; nothing reads them in evaluation.
+        counters = (name for name in network.state_dict() if name.endswith("num_batches_tracked"))
+        load_arrays(network, {**dict.fromkeys(counters, np.array(0)), **found})
         return _arrays(Trained(network, [], 0, 0), IMAGENET)
 
     def _fitted(self) -> Trained:

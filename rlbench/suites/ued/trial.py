@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -26,7 +26,7 @@ from rlbench.suites.ued.evaluate import (
     evaluate_mazes,
     student_player,
 )
-from rlbench.suites.ued.families import Family, generator, of_maze, procedural
+from rlbench.suites.ued.families import GENERATORS, Family, generator, of_maze, procedural
 from rlbench.suites.ued.generate import Generate, only_solvable
 from rlbench.suites.ued.levelfile import read_levels
 from rlbench.suites.ued.maze import Maze
@@ -47,7 +47,7 @@ def run_trial(trial: Trial, ctx: Context) -> Outcome:
         SpecError: the task names a generator or a maze that there is not.
     """
     task, limits = task_settings(trial.task), protocol(trial.task, trial.protocol)
-    world = _World(task, trial.task.file, ctx.device)
+    world = TaskWorld(task, trial.task.file, ctx.device)
     algorithm, training = _algorithm(trial, limits)
     began = time.perf_counter()
     if hasattr(algorithm, "policy"):
@@ -78,24 +78,28 @@ def run_trial(trial: Trial, ctx: Context) -> Outcome:
     return Outcome(evidence, notes, volatile)
 
 
-class _World:
+class TaskWorld:
     """A task's mazes, for training and for evaluation."""
 
     def __init__(self, task: TaskSettings, where: str, device: str) -> None:
+        """Raises `SpecError`, naming `where`, for what makes no mazes."""
         self.task = task
-        size = {"height": task.height, "width": task.width, "n_walls": task.n_walls}
-        takes = _parameters(generator, task.generator)
-        size = {name: value for name, value in size.items() if name in takes}
         try:
-            self.draw: Generate = generator(task.generator, **size, **task.generator_params)
-            rules = {"view": task.view, "device": device}
+            self.draw = _sized_generator(task)
             self.maze = Maze(
                 task.height,
                 task.width,
                 horizon=task.horizon,
+                view=task.view,
                 occluded=task.occluded,
-                **rules,  # type: ignore[arg-type]
+                device=device,
             )
+            drawn = self.draw(1, torch.Generator(device).manual_seed(0))
+            if (drawn.height, drawn.width) != (task.height, task.width):
+                raise ValueError(
+                    f"height, width: the generator makes {drawn.height}x{drawn.width},"
+                    f" not {task.height}x{task.width}"
+                )
         except (TypeError, ValueError) as error:
             raise SpecError(f"{where}: params: {error}") from error
         self.families = [self._family(name, where) for name in task.mazes]
@@ -119,10 +123,13 @@ class _World:
         )
 
 
-def _parameters(make: Callable[..., Generate], name: str) -> set[str]:
-    from rlbench.suites.ued.families import GENERATORS
-
-    return set(inspect.signature(GENERATORS[name]).parameters) if name in GENERATORS else set()
+def _sized_generator(task: TaskSettings) -> Generate:
+    """The task's generator, with those of the task's sizes that it takes."""
+    sizes = {"height": task.height, "width": task.width, "n_walls": task.n_walls}
+    known = GENERATORS.get(task.generator)
+    takes = inspect.signature(known).parameters if known else {}
+    sizes = {name: value for name, value in sizes.items() if name in takes}
+    return generator(task.generator, **sizes, **task.generator_params)
 
 
 def _known_families(sha256: str, where: str) -> dict[str, Family]:
@@ -178,7 +185,7 @@ def _train(trainer: Trainer, ctx: Context) -> Diary:
 
 
 def _evaluate(
-    player: Player, world: _World, limits: Protocol, ctx: Context
+    player: Player, world: TaskWorld, limits: Protocol, ctx: Context
 ) -> dict[str, np.ndarray[Any, Any]]:
     def rng(purpose: str) -> torch.Generator:
         return torch.Generator(world.maze.device).manual_seed(ctx.seed(purpose))

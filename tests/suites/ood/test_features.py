@@ -149,7 +149,7 @@ def test_the_out_of_distribution_set_has_no_say_in_the_classifier(tmp_path: Path
     one = pipeline(tmp_path, "ood/glyph-gaussian")
     other = pipeline(tmp_path, "ood/glyph-letters-upper", replace(SIZES, n_ood=77))
 
-    assert one.about_classifier == other.about_classifier
+    assert one.trainer.about == other.trainer.about
 
 
 @pytest.mark.data

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -42,7 +43,9 @@ def test_the_largest_entries_are_found_whatever_the_blocks(seed: int, k: int, wi
 
 @pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64, np.int64])
 def test_rows_of_a_file_are_those_of_the_array(tmp_path: Path, kind: type) -> None:
-    array = (np.random.default_rng(0).normal(size=(50, 3, 2)) * 9).astype(kind)
+    array: np.ndarray[Any, Any] = (np.random.default_rng(0).normal(size=(50, 3, 2)) * 9).astype(
+        kind
+    )
     np.save(tmp_path / "array.npy", array)
     mapped = np.load(tmp_path / "array.npy", mmap_mode="r")
 

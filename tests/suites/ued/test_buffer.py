@@ -65,9 +65,7 @@ def test_the_distribution_is_the_formula_slot_by_slot(
     by_score = [(1 / (order.index(i) + 1)) ** (1 / temperature) for i in range(len(scores))]
     by_score = [w / sum(by_score) for w in by_score]
     by_age = [a / sum(ages) for a in ages] if sum(ages) else by_score
-    expected = [
-        (1 - staleness) * s + staleness * a for s, a in zip(by_score, by_age, strict=True)
-    ]
+    expected = [(1 - staleness) * s + staleness * a for s, a in zip(by_score, by_age, strict=True)]
 
     found = replay_distribution(
         torch.tensor(scores, dtype=torch.float64),

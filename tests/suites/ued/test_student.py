@@ -83,9 +83,7 @@ def test_patches_times_weights_are_the_convolution_of_the_view() -> None:
 def test_equal_seeds_give_equal_students_and_others_do_not() -> None:
     one, same, other = make(seed=1), make(seed=1), make(seed=2)
 
-    assert all(
-        torch.equal(a, b) for a, b in zip(one.parameters(), same.parameters(), strict=True)
-    )
+    assert all(torch.equal(a, b) for a, b in zip(one.parameters(), same.parameters(), strict=True))
     assert not torch.equal(one.convolution.weight, other.convolution.weight)
 
 

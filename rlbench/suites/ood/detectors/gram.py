@@ -77,10 +77,10 @@ def gram_rows(maps: Tensor, powers: int) -> Tensor:
     the p-th root. The sum over a row is F^p times the sum of all channels' F^p, so that no matrix
     is formed: O(channels h w) instead of O(channels^2 h w) an example.
     """
-    flat = maps.double().flatten(start_dim=2)
-    rows = []
+    flat = maps.flatten(start_dim=2)
+    power, rows = flat, []
     for p in range(1, powers + 1):
-        power = flat**p
-        sums = (power @ power.sum(dim=1)[:, :, None])[:, :, 0]
+        sums = (power @ power.sum(dim=1)[:, :, None])[:, :, 0].double()
         rows.append(sums.sign() * sums.abs() ** (1 / p))
+        power = power * flat
     return torch.cat(rows, dim=1)
