@@ -13,8 +13,8 @@ one operator is enough, since nothing here calls it. From the root of the checko
 Everything is in CPU seconds of one thread, so that a busy machine does not matter much.
 
 * scoring: 100 classes, 512 features, 20,000 training examples, 6,000 scored; both sides are
-  fitted and read the same features. GradNorm is given its cheap form on their side as well: the
-  last layer as the whole model, 2,000 examples.
+  fitted on the same features. Ours read the classifier's stored outputs, logits too. Their
+  GradNorm knows no stored outputs; its model is the last layer alone, on stored features, 2,000.
 * sweep: 20 detectors that score a classifier's outputs, on 4 OOD sets; everything from images to
   metrics, but for the training of the classifier. Ours are 80 trials as `rlbench run` makes them.
   Theirs is one `evaluate` a detector, each fitted from images; or one for all with its cache, each
@@ -41,7 +41,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -57,6 +57,7 @@ from rlbench.suites.ood.detectors.dice import Dice
 from rlbench.suites.ood.detectors.gradnorm import GradNorm
 from rlbench.suites.ood.detectors.mahalanobis import Mahalanobis, RelativeMahalanobis
 from rlbench.suites.ood.features import Pipeline
+from rlbench.suites.ood.networks import ImageClassifier
 from rlbench.suites.ood.params import protocol, task_params
 from rlbench.suites.ood.posthoc import make_detector
 from rlbench.suites.ood.splits import NEEDS, Detector, Head, Split
@@ -120,9 +121,10 @@ def scoring(theirs: ModuleType) -> bool:
     layer.bias.data = torch.zeros(n_classes)
 
     def split(z: Tensor, labels: Tensor | None = None) -> Split:
+        logits = layer(z).detach()  # stored beside the features
         fields: dict[str, Callable[[], Any]] = {
             "features": lambda: z,
-            "logits": lambda: layer(z).detach(),
+            "logits": lambda: logits,
             "head": lambda: Head(layer.weight.detach(), layer.bias.detach()),
         }
         if labels is not None:
@@ -212,9 +214,8 @@ class Theirs:
     def __init__(self, detectors: ModuleType, benchmark: ModuleType, sweep: Sweep) -> None:
         pipelines = [sweep.pipeline(sweep.trial(task, "msp", {})) for task in TASKS]
         self.module, first = detectors, pipelines[0]
-        self.network: Any = first.network
-        last: nn.Module = self.network.head
-        self.head = nn.Sequential(nn.Flatten(), last)
+        self.network = cast(ImageClassifier, first.network)
+        self.head = nn.Sequential(nn.Flatten(), self.network.head)
 
         def images(
             pipeline: Pipeline, ref: Any, split: Any, *, known: bool = True

@@ -42,7 +42,9 @@ def test_advantages_are_weighted_sums_of_k_step_errors(
         expected.append(sum(terms))
 
     found = gae(
-        *(torch.from_numpy(x) for x in (reward, done, value)),
+        torch.from_numpy(reward),
+        torch.from_numpy(done),
+        torch.from_numpy(value),
         torch.tensor(last, dtype=torch.float64),
         gamma=gamma,
         gae_lambda=gae_lambda,
@@ -120,7 +122,7 @@ def test_clipping_stops_the_gradient_of_an_action_that_became_likely_enough() ->
         torch.zeros(1),
         torch.ones(1),
     )
-    ppo_loss(logits, torch.zeros(1), old, PpoSettings(entropy_coef=0.0)).total.backward()
+    ppo_loss(logits, torch.zeros(1), old, PpoSettings(entropy_coef=0.0)).total.backward()  # type: ignore[no-untyped-call]
 
     assert logits.grad is not None
     assert not logits.grad.any()

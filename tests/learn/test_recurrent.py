@@ -86,7 +86,7 @@ def test_gradients_are_those_of_stepping_with_resets() -> None:
     weight = torch.randn(20, 4, 8, generator=rng)
 
     packed = layer(x.flatten(0, 1)[packing.index], packing)
-    (packing.scatter(packed, 80).view(20, 4, 8) * weight).sum().backward()
+    (packing.scatter(packed, 80).view(20, 4, 8) * weight).sum().backward()  # type: ignore[no-untyped-call]
     fast = [p.grad.clone() for p in layer.parameters() if p.grad is not None]
     layer.zero_grad()
     state, total = layer.start(4, x.device), torch.zeros(())
@@ -94,7 +94,7 @@ def test_gradients_are_those_of_stepping_with_resets() -> None:
         out, state = layer.step(x[t], state)
         total = total + (out * weight[t]).sum()
         state = restart(state, done[t])
-    total.backward()
+    total.backward()  # type: ignore[no-untyped-call]
     slow = [p.grad for p in layer.parameters() if p.requires_grad]
 
     assert len(fast) == len(slow) == 3

@@ -92,7 +92,8 @@ def initialise(model: nn.Module, rng: np.random.Generator) -> None:
         elif isinstance(module, nn.Linear):
             bound = 1 / math.sqrt(module.in_features)
             _fill(module.weight, rng.uniform(-bound, bound, module.weight.shape))
-            nn.init.zeros_(module.bias)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
         elif isinstance(module, _BatchNorm):
             module.reset_running_stats()
             nn.init.ones_(module.weight)

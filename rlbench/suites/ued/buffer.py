@@ -190,6 +190,11 @@ class LevelBuffer:
         mine.direction[slot], mine.goal[slot] = level.direction[0], level.goal[0]
         self.keys[slot] = level.keys()[0]
 
+    def hardest(self, n: int) -> Levels:
+        """The `n` levels with the highest scores, or all there are, highest first."""
+        order = self.score[: self.count].sort(descending=True, stable=True).indices
+        return self.levels[order[:n]]
+
     def state(self) -> dict[str, Tensor]:
         """Everything that changes, for a checkpoint."""
         levels = self.levels

@@ -84,7 +84,7 @@ class Diary:
         """The snapshots: `seen_update` int64 [s] and the levels, 8 of each, one after another."""
         if not self._levels:
             return {}
-        return {"seen_update": np.array(self._steps), **_level_arrays(join(self._levels))}
+        return {"seen_update": np.array(self._steps), **level_arrays(join(self._levels), "seen")}
 
     def state(self) -> Arrays:
         """For a checkpoint."""
@@ -107,5 +107,6 @@ class Diary:
 _PARTS = ("walls", "agent", "direction", "goal")
 
 
-def _level_arrays(levels: Levels) -> Arrays:
-    return {f"seen_{name}": getattr(levels, name).numpy() for name in _PARTS}
+def level_arrays(levels: Levels, mark: str) -> Arrays:
+    """Levels as arrays under `mark`, for evidence."""
+    return {f"{mark}_{name}": getattr(levels, name).numpy() for name in _PARTS}

@@ -52,8 +52,10 @@ class UedSuite:
         return ued_metrics(evidence)
 
     def views(self) -> Sequence[View]:
-        """None yet."""
-        return ()
+        """See `views`."""
+        from rlbench.suites.ued.views import VIEWS
+
+        return VIEWS
 
 
 SUITE = UedSuite()

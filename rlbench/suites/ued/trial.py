@@ -29,12 +29,15 @@ from rlbench.suites.ued.evaluate import (
 from rlbench.suites.ued.families import GENERATORS, Family, generator, of_maze, procedural
 from rlbench.suites.ued.generate import Generate, only_solvable
 from rlbench.suites.ued.levelfile import read_levels
+from rlbench.suites.ued.levels import Levels
 from rlbench.suites.ued.maze import Maze
 from rlbench.suites.ued.metrics import COUNTS
-from rlbench.suites.ued.progress import Diary
+from rlbench.suites.ued.progress import Diary, level_arrays
 from rlbench.suites.ued.settings import Protocol, TaskSettings, protocol, task_settings
 from rlbench.suites.ued.train import STREAMS, Trainer, split_params
 
+GALLERY = 16
+"""Levels in the gallery of the hardest."""
 CHECKPOINT_EVERY = 30.0
 """Seconds between checkpoints, or twenty times as long as one takes to write."""
 
@@ -69,7 +72,7 @@ def run_trial(trial: Trial, ctx: Context) -> Outcome:
     trained = time.perf_counter()
     evidence = _evaluate(player, world, limits, ctx)
     evidence["counts"] = _counts(trainer)
-    evidence |= diary.evidence()
+    evidence |= diary.evidence() | _hardest(trainer)
     done = time.perf_counter()
     notes: dict[str, Any] = {"student": None}
     if trainer is not None:
@@ -212,6 +215,14 @@ def _counts(trainer: Trainer | None) -> np.ndarray[Any, Any]:
         "teacher_steps": int(getattr(trainer.curriculum, "teacher_steps", 0)),
     }
     return np.array([counts[name] for name in COUNTS], np.int64)
+
+
+def _hardest(trainer: Trainer | None) -> dict[str, np.ndarray[Any, Any]]:
+    """The levels that the curriculum values most, for the gallery."""
+    if trainer is None or not hasattr(trainer.curriculum, "hardest"):
+        return {}
+    levels: Levels = trainer.curriculum.hardest(GALLERY).to("cpu")
+    return level_arrays(levels, "found") if len(levels) else {}
 
 
 def _keep(trainer: Trainer, trial: Trial, ctx: Context) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rlbench.core.algorithm import load_algorithm
 from rlbench.core.spec import BaselineSpec, TaskSpec
-from rlbench.core.suite import Metric, Outcome, View
+from rlbench.core.suite import Exhibit, Metric, Outcome, Table, View
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -116,9 +116,9 @@ def _array(values: Sequence[float]) -> Any:
     return np.asarray(values, dtype=np.float64)
 
 
-def _lengths(frame: pd.DataFrame) -> pd.DataFrame | None:
+def _lengths(frame: pd.DataFrame) -> Sequence[Exhibit]:
     table = frame.pivot_table(index="row", columns="task", values="metric.length")
-    return None if table.empty else table.round(2)
+    return () if table.empty else (Table("lengths", "Mean steps of an episode", table.round(2)),)
 
 
 SUITE = WalkSuite()

@@ -36,11 +36,10 @@ def test_it_has_as_many_parameters_as_the_published_student() -> None:
 def test_learning_sees_the_values_and_probabilities_that_acting_saw(memory: Kind) -> None:
     student = make(memory)
     with torch.no_grad():  # off the symmetric start, where all actions are equally likely
+        rng = torch.Generator().manual_seed(1)
         for parameter in student.parameters():
             if parameter.requires_grad:
-                parameter += 0.1 * torch.randn(
-                    parameter.shape, generator=torch.Generator().manual_seed(1)
-                )
+                parameter.add_(0.1 * torch.randn(parameter.shape, generator=rng))
     rollout = rollout_of(student, renew=True)
     packing = pack(rollout.done)
     prepared = student.prepare(rollout.codes.flatten(0, 1)[packing.index])

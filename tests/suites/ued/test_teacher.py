@@ -50,7 +50,7 @@ def test_the_incremental_product_is_the_whole_one_and_so_are_its_gradients(order
     gradients = []
     for product in (teacher.products(made.image), whole_products(teacher, made.image)):
         teacher.zero_grad()
-        (product * weight).sum().backward()
+        (product * weight).sum().backward()  # type: ignore[no-untyped-call]
         kept = (teacher.map_weight, teacher.convolution.weight, teacher.convolution.bias)
         gradients.append([product.detach(), *(p.grad.clone() for p in kept if p.grad is not None)])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -42,7 +43,7 @@ def finish(running: Trainer) -> dict[str, np.ndarray[Any, Any]]:
     return running.state()
 
 
-CURRICULA = {
+CURRICULA: Mapping[str, Callable[[], Curriculum]] = {
     "dr": DomainRandomisation,
     "plr": partial(Replay, capacity=8, robust=False),
     "plr-robust": partial(Replay, capacity=8),

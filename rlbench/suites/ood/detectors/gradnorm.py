@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -30,4 +31,4 @@ class GradNorm:
     def _score(self, f: Tensor, z: Tensor) -> Tensor:
         p = functional.softmax(f.double() / self.temperature, dim=1)
         pull = (f.shape[1] * p - 1).abs().sum(dim=1)
-        return -pull * z.double().abs().sum(dim=1) / self.temperature
+        return -pull * z.abs().sum(dim=1, dtype=torch.float64) / self.temperature

@@ -13,7 +13,7 @@ from rlbench.core.stats import Array
 
 POST_HOC = "post-hoc"
 """The track of a detector that names none, as a user's own class does: it sees no more."""
-TRACKS = (POST_HOC, "training", "uses outliers", "transductive")
+TRACKS = (POST_HOC, "uses OOD validation", "training", "uses outliers", "transductive")
 """In the order of what a detector may see; other names come behind them."""
 _GROUPS = ("near", "far")
 _METRIC = "metric.auroc"

@@ -273,7 +273,8 @@ def _all_tracks(lines: Mapping[str, Lines], origin: str) -> list[Exhibit]:
         columns[f"{group or _OTHER}, mean AUROC"] = [intervals[i] for i in order]
     doc = (
         "What a detector may see differs from track to track, so they are not ranked together. "
-        "training: its own way of training the classifier; uses outliers: other OOD examples; "
+        "uses OOD validation: settings chosen on other OOD examples; training: its own way of "
+        "training the classifier; uses outliers: trained with other OOD examples; "
         "transductive: unlabelled examples of the very sets that are told apart."
     )
     title = f"All tracks: {origin} pairs"

@@ -20,6 +20,7 @@ from rlbench.suites.ued.buffer import LevelBuffer
 from rlbench.suites.ued.editor import Editor
 from rlbench.suites.ued.feedback import Play
 from rlbench.suites.ued.interface import Proposal, World
+from rlbench.suites.ued.levels import Levels
 from rlbench.suites.ued.regret import population_regret, relative_regret
 from rlbench.suites.ued.teacher import Design, Teacher, TeacherLearner, design
 
@@ -160,6 +161,10 @@ class Designed:
             best = play.best(best)
         scores = torch.stack([play.score("max-mc", before) for play in plays])
         return scores.mean(0), best
+
+    def hardest(self, n: int) -> Levels:
+        """The levels with the highest estimated regret."""
+        return self.buffer.hardest(n)
 
     def state(self) -> dict[str, Tensor]:
         """See `Resumable.state`."""

@@ -80,6 +80,10 @@ class Learnability:
         best = torch.cat(scores).sort(descending=True, stable=True).indices[: self.keep]
         return join(levels)[best]
 
+    def hardest(self, n: int) -> Levels:
+        """The levels that were most learnable at the last search."""
+        return self._known[:n] if self._known is not None else self._search()[:n]
+
     def state(self) -> dict[str, Tensor]:
         """See `Resumable.state`."""
         kept = {"rollouts": torch.tensor(self._rollouts)}

@@ -208,6 +208,10 @@ class Replay:
             mutations = torch.zeros_like(levels.goal)
         self.buffer.insert(levels, score, best, mutations)
 
+    def hardest(self, n: int) -> Levels:
+        """The levels with the highest estimated regret."""
+        return self.buffer.hardest(n)
+
     def state(self) -> dict[str, Tensor]:
         """See `Resumable.state`; saved between rollouts, when edits may be waiting."""
         state = self.buffer.state() | {"parents": self._parents}
