@@ -1,14 +1,17 @@
 """The digest of the code that answers: a changed line makes a record stale and an asset new.
 
-It covers every Python file of the suite's package and of `rlbench/learn`, except a suite's
-`views`: they read records and cannot change one.
+It covers every Python file of the suite's package and, of `rlbench/learn`, the modules that those
+files name, and those that these name in turn. A suite's `views` are left out: they read records and
+cannot change one.
 """
 
 from __future__ import annotations
 
 import hashlib
 import importlib.util
+import re
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import rlbench
@@ -16,6 +19,7 @@ from rlbench.core.errors import UsageError
 from rlbench.core.files import digest
 
 _LEARN = Path(rlbench.__file__).parent / "learn"
+_LEARN_NAME = re.compile(r"\brlbench\.learn\b(?:\.(?=\w))?(\w*)")
 
 
 def suite_source(module: str) -> str:
@@ -33,21 +37,40 @@ def suite_source(module: str) -> str:
 
 
 def _folders_digest(root: Path) -> str:
-    files = {f"suite/{name}": sha for name, sha in _files(root).items()}
-    files |= {f"learn/{name}": sha for name, sha in _files(_LEARN).items()}
+    own = _files(root)
+    files = {f"suite/{name}": code_digest(path) for name, path in own.items()}
+    files |= {f"learn/{path.name}": code_digest(path) for path in _learn_files(own.values())}
     return digest(files)
 
 
-def _files(root: Path) -> dict[str, str]:
+def _files(root: Path) -> dict[str, Path]:
     if root.is_file():
-        return {root.name: code_digest(root)}
-    found = sorted(root.rglob("*.py"))
-    names = {path: path.relative_to(root).as_posix() for path in found}
+        return {root.name: root}
+    names = {path.relative_to(root).as_posix(): path for path in sorted(root.rglob("*.py"))}
     return {
-        name: code_digest(path)
-        for path, name in names.items()
+        name: path
+        for name, path in names.items()
         if name != "views.py" and not name.startswith("views/")
     }
+
+
+def _learn_files(readers: Iterable[Path]) -> set[Path]:
+    """The modules of `learn` that files name, in whatever way, and those that these name in turn.
+
+    Read as text, so that no way of importing escapes; a file that names the package and none of its
+    modules is taken to use all of them.
+    """
+    known = {path.stem: path for path in _LEARN.glob("*.py")}
+    found: set[Path] = set()
+    waiting = list(readers)
+    while waiting:
+        text = waiting.pop().read_text(encoding="utf-8", errors="replace")
+        names = {match[1] for match in _LEARN_NAME.finditer(text)}
+        modules = set(known) if "" in names else names | {"__init__"} if names else names
+        new = {known[name] for name in modules & set(known)} - found
+        found |= new
+        waiting += new
+    return found
 
 
 def code_digest(path: Path) -> str:

@@ -79,16 +79,45 @@ def test_the_two_habits_of_ending_a_line_give_one_digest(tmp_path: Path) -> None
     assert code_digest(unix) != code_digest(windows)
 
 
-def test_the_code_that_suites_share_is_part_of_every_suites_source(
+@pytest.mark.parametrize(
+    "line",
+    [
+        "from rlbench.learn.direct import x",
+        "import rlbench.learn.direct",
+        "from rlbench.learn import direct",
+        "import rlbench.learn as learn",
+        "module = 'rlbench.learn.direct'",
+    ],
+)
+def test_shared_code_is_part_of_the_source_of_whoever_uses_it(
+    suite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str
+) -> None:
+    learn = tmp_path / "learn"
+    learn.mkdir()
+    (learn / "__init__.py").write_text('"""Shared by suites, see rlbench.core.source."""\n')
+    (learn / "direct.py").write_text("from rlbench.learn.indirect import y as x\n")
+    (learn / "indirect.py").write_text("y = 1\n")
+    monkeypatch.setattr(source_module, "_LEARN", learn)
+    unused = source()
+    (learn / "indirect.py").write_text("y = 2\n")
+    assert source() == unused
+    (suite / "corridor.py").write_text(f"{line}\n")
+    used = source()
+    (learn / "indirect.py").write_text("y = 3\n")
+    assert source() != used
+
+
+def test_shared_code_that_a_suite_does_not_use_is_not_part_of_its_source(
     suite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = source()
     learn = tmp_path / "learn"
-    shutil.copytree(source_module._LEARN, learn)
+    learn.mkdir()
+    (learn / "used.py").write_text("x = 1\n")
     monkeypatch.setattr(source_module, "_LEARN", learn)
+    (suite / "corridor.py").write_text("from rlbench.learn.used import x\n")
+    before = source()
+    (learn / "another.py").write_text("z = 1\n")
     assert source() == before
-    (learn / "new.py").write_text("")
-    assert source() != before
 
 
 def test_a_suite_in_a_single_module_is_covered_by_that_file_alone(
