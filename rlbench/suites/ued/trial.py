@@ -5,17 +5,14 @@ from __future__ import annotations
 import inspect
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 
 from rlbench.core.algorithm import load_algorithm
-from rlbench.core.bundled import bundled
 from rlbench.core.context import Context
-from rlbench.core.errors import SpecError, UsageError, closest
-from rlbench.core.files import file_digest
+from rlbench.core.errors import UsageError
 from rlbench.core.suite import Outcome
 from rlbench.core.trial import Trial
 from rlbench.learn.weights import to_arrays
@@ -26,15 +23,14 @@ from rlbench.suites.ued.evaluate import (
     evaluate_mazes,
     student_player,
 )
-from rlbench.suites.ued.families import GENERATORS, Family, generator, of_maze, procedural
-from rlbench.suites.ued.generate import Generate, only_solvable
-from rlbench.suites.ued.levelfile import read_levels
+from rlbench.suites.ued.generate import only_solvable
 from rlbench.suites.ued.levels import Levels
-from rlbench.suites.ued.maze import Maze
 from rlbench.suites.ued.metrics import COUNTS
 from rlbench.suites.ued.progress import Diary, level_arrays
-from rlbench.suites.ued.settings import Protocol, TaskSettings, protocol, task_settings
+from rlbench.suites.ued.settings import Protocol, protocol, task_settings
+from rlbench.suites.ued.student import Student
 from rlbench.suites.ued.train import STREAMS, Trainer, split_params
+from rlbench.suites.ued.world import TaskWorld
 
 GALLERY = 16
 """Levels in the gallery of the hardest."""
@@ -79,68 +75,6 @@ def run_trial(trial: Trial, ctx: Context) -> Outcome:
         notes["student"] = _keep(trainer, trial, ctx)
     volatile = {"train_s": round(trained - began, 3), "evaluate_s": round(done - trained, 3)}
     return Outcome(evidence, notes, volatile)
-
-
-class TaskWorld:
-    """A task's mazes, for training and for evaluation."""
-
-    def __init__(self, task: TaskSettings, where: str, device: str) -> None:
-        """Raises `SpecError`, naming `where`, for what makes no mazes."""
-        self.task = task
-        try:
-            self.draw = _sized_generator(task)
-            self.maze = Maze(
-                task.height,
-                task.width,
-                horizon=task.horizon,
-                view=task.view,
-                occluded=task.occluded,
-                device=device,
-            )
-            drawn = self.draw(1, torch.Generator(device).manual_seed(0))
-            if (drawn.height, drawn.width) != (task.height, task.width):
-                raise ValueError(
-                    f"height, width: the generator makes {drawn.height}x{drawn.width},"
-                    f" not {task.height}x{task.width}"
-                )
-        except (TypeError, ValueError) as error:
-            raise SpecError(f"{where}: params: {error}") from error
-        self.families = [self._family(name, where) for name in task.mazes]
-
-    def _family(self, name: str, where: str) -> Family:
-        found = _known_families(self.task.level_file, where)
-        if name not in found:
-            raise SpecError(f"{where}: params.mazes: no maze '{name}'{closest(name, found)}")
-        family = found[name]
-        return replace(family, horizon=self.task.maze_horizon or family.horizon)
-
-    def rules(self, family: Family) -> Maze:
-        """The rules for an evaluation maze."""
-        return Maze(
-            family.height,
-            family.width,
-            horizon=family.horizon,
-            view=self.task.view,
-            occluded=family.occluded or self.task.occluded,
-            device=self.maze.device,
-        )
-
-
-def _sized_generator(task: TaskSettings) -> Generate:
-    """The task's generator, with those of the task's sizes that it takes."""
-    sizes = {"height": task.height, "width": task.width, "n_walls": task.n_walls}
-    known = GENERATORS.get(task.generator)
-    takes = inspect.signature(known).parameters if known else {}
-    sizes = {name: value for name, value in sizes.items() if name in takes}
-    return generator(task.generator, **sizes, **task.generator_params)
-
-
-def _known_families(sha256: str, where: str) -> dict[str, Family]:
-    path = bundled("tasks") / "ued" / "levels" / "transfer.txt"
-    if file_digest(path) != sha256:
-        raise SpecError(f"{where}: params.level_file: not the sha256 of {path.name}")
-    mazes = read_levels(path, solvable=False)
-    return {maze.name: of_maze(maze) for maze in mazes} | procedural()
 
 
 def _algorithm(trial: Trial, limits: Protocol) -> tuple[Any, Any]:
@@ -225,8 +159,10 @@ def _hardest(trainer: Trainer | None) -> dict[str, np.ndarray[Any, Any]]:
     return level_arrays(levels, "found") if len(levels) else {}
 
 
-def _keep(trainer: Trainer, trial: Trial, ctx: Context) -> str:
-    """Store the student as an asset, for `rlbench eval`; its key."""
+def _keep(trainer: Trainer, trial: Trial, ctx: Context) -> str | None:
+    """Store the student as an asset, for `rlbench eval`; its key. Networks of one's own are not."""
+    if not isinstance(trainer.student, Student):
+        return None
     about = {
         "trial": trial.identity,
         "view": trainer.maze.view,

@@ -68,7 +68,7 @@ def train(
     initialise(model, rng)
 
     def epoch() -> Iterator[Batch]:
-        for index in torch.from_numpy(rng.permutation(128)).split(RECIPE.batch):
+        for index in torch.split(torch.from_numpy(rng.permutation(128)), RECIPE.batch):
             yield x[index], y[index]
 
     def loss(batch: Batch) -> torch.Tensor:

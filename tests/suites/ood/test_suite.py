@@ -24,7 +24,7 @@ from rlbench.core.suite import Outcome
 from rlbench.core.trial import Trial, resolve_params
 from rlbench.suites.ood.metrics import evidence_names, metric_names
 from rlbench.suites.ood.params import Kind
-from rlbench.suites.ood.suite import SUITE, TRAINED
+from rlbench.suites.ood.suite import SUITE
 
 REGISTRY = Registry.load()
 BASELINES = sorted(spec.name for spec in REGISTRY.baselines.values() if spec.suite == "ood")

@@ -169,7 +169,7 @@ def test_what_is_trained_on_is_never_tested(tmp_path: Path) -> None:
     assert not any(image.tobytes() in trained_on for images in tested for image in images)
 
 
-def test_a_detector_of_ones_own_may_train_but_only_on_what_the_task_offers(tmp_path: Path) -> None:
+def test_a_training_is_refused_what_the_task_does_not_offer(tmp_path: Path) -> None:
     spec = replace(REGISTRY.tasks["ood/digits8-6789"], tiers={"smoke": {**SIZES, "n_test": 50}})
     of = replace(trial("dcm-energy"), task=spec)
 
@@ -187,11 +187,11 @@ def test_dcm_notes_that_epochs_end_with_the_mixture(shared: Path) -> None:
     assert (notes["train_steps"], notes["planned_steps"]) == (3 * 9, 3 * 10)
 
 
-def test_dcm_and_energy_fine_tuning_raise_what_the_plain_classifier_scores(shared: Path) -> None:
+def test_dcm_finds_what_the_plain_classifier_misses(shared: Path) -> None:
     plain = auroc(run(shared, trial("energy")))
-    many = {"epochs": 8, "batch": 64, "rate": 0.01}
+    longer = trial("dcm-energy", epochs=8, batch=64, rate=0.01)
 
-    assert auroc(run(shared, trial("dcm-energy", **many))) > plain + 0.2
+    assert auroc(run(shared, longer)) > plain + 0.2
 
 
 def test_confidence_is_least_at_the_uniform_distribution() -> None:
@@ -199,7 +199,7 @@ def test_confidence_is_least_at_the_uniform_distribution() -> None:
     loss = to_uniform(logits)
     (gradient,) = torch.autograd.grad(loss, logits)
 
-    assert float(loss) == pytest.approx(np.log(5))
+    assert loss.item() == pytest.approx(np.log(5))
     torch.testing.assert_close(gradient, torch.zeros(3, 5))
     sure = 4 * torch.eye(5)
     uniform = torch.full((5, 5), 0.2)

@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from rlbench.core.errors import UsageError
+from rlbench.learn.recurrent import Packing, State
 from rlbench.suites.ued.curricula.designed import Designed
 from rlbench.suites.ued.curricula.learnable import Learnability
 from rlbench.suites.ued.curricula.randomised import DomainRandomisation
@@ -151,6 +153,46 @@ def test_the_annealed_learning_rate_falls_to_its_last_step() -> None:
         rates.append(running.learners[0].optimiser.param_groups[0]["lr"])
 
     assert rates == pytest.approx([1e-2, 0.75e-2, 0.5e-2, 0.25e-2])
+
+
+class _Tiny(nn.Module):
+    """A network of one's own: it looks at the direction only."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.policy, self.value = nn.Embedding(4, 7), nn.Embedding(4, 1)
+
+    def initialise(self, rng: torch.Generator) -> None:
+        for layer in (self.policy, self.value):
+            nn.init.normal_(layer.weight, generator=rng)
+
+    def start(self, n: int, device: torch.device) -> State:
+        return ()
+
+    def act(
+        self, codes: torch.Tensor, direction: torch.Tensor, state: State
+    ) -> tuple[torch.Tensor, torch.Tensor, State]:
+        return self.policy(direction), self.value(direction)[:, 0], ()
+
+    def prepare(self, codes: torch.Tensor) -> torch.Tensor:
+        return codes
+
+    def unroll(
+        self, prepared: torch.Tensor, direction: torch.Tensor, packing: Packing
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        return self.policy(direction), self.value(direction)[:, 0]
+
+
+def test_a_curriculum_may_bring_a_network_of_its_own() -> None:
+    class Mine(DomainRandomisation):
+        def student(self, view: int) -> _Tiny:
+            return _Tiny()
+
+    running = trainer(Mine(), updates=2)
+    state = finish(running)
+
+    assert isinstance(running.student, _Tiny)
+    assert state["student0:weights:policy.weight"].shape == (4, 7)
 
 
 @pytest.mark.slow
