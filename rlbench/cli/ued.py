@@ -11,7 +11,6 @@ from rlbench.cli.output import columns, json_out, say
 
 if TYPE_CHECKING:
     from rlbench.suites.ued.levelfile import NamedMaze
-    from rlbench.suites.ued.maze import Maze
 
 
 @click.command("eval")
@@ -37,13 +36,13 @@ def eval_(checkpoint: Path, levels: Path, episodes: int, seed: int, as_json: boo
     from rlbench.suites.ued.saved import load_student
 
     mazes = read_levels(levels)
-    student, occluded = load_student(checkpoint)
+    trained = load_student(checkpoint)
     found = evaluate_mazes(
-        student_player(student),
+        student_player(trained.student),
         [of_maze(maze) for maze in mazes],
         torch.Generator().manual_seed(small_seed("ued", "eval", seed)),
         episodes=episodes,
-        maze_of=lambda family: _rules(family.height, family.width, family.horizon, occluded),
+        maze_of=lambda family: trained.rules(family.height, family.width, family.horizon),
     )
     rows = [
         {
@@ -99,18 +98,12 @@ def _episodes(record: Path, mazes: list[NamedMaze], out: Path, seed: int) -> lis
     from rlbench.suites.ued.render import render_episode, safe
     from rlbench.suites.ued.saved import load_student
 
-    student, occluded = load_student(record)
+    trained = load_student(record)
     rng = torch.Generator().manual_seed(small_seed("ued", "render", seed))
     paths = []
     for maze in mazes:
         path = out / f"{safe(maze.name)}.gif"
-        rules = _rules(maze.height, maze.width, maze.horizon, occluded)
-        render_episode(student, rules, maze.levels(), path, rng=rng)
+        rules = trained.rules(maze.height, maze.width, maze.horizon)
+        render_episode(trained.student, rules, maze.levels(), path, rng=rng)
         paths.append(path)
     return paths
-
-
-def _rules(height: int, width: int, horizon: int, occluded: bool) -> Maze:
-    from rlbench.suites.ued.maze import Maze
-
-    return Maze(height, width, horizon=horizon, occluded=occluded)

@@ -2,16 +2,19 @@
 
 It covers every Python file of the suite's package and, of `rlbench/learn`, the modules that those
 files name, and those that these name in turn. A suite's `views` are left out: they read records and
-cannot change one.
+cannot change one. So are comments, docstrings and layout: mending a sentence must not cost a day of
+reference runs.
 """
 
 from __future__ import annotations
 
 import hashlib
 import importlib.util
+import io
 import re
 import sys
-from collections.abc import Iterable
+import tokenize
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import rlbench
@@ -38,8 +41,8 @@ def suite_source(module: str) -> str:
 
 def _folders_digest(root: Path) -> str:
     own = _files(root)
-    files = {f"suite/{name}": code_digest(path) for name, path in own.items()}
-    files |= {f"learn/{path.name}": code_digest(path) for path in _learn_files(own.values())}
+    files = {f"suite/{name}": _meaning(path) for name, path in own.items()}
+    files |= {f"learn/{path.name}": _meaning(path) for path in _learn_files(own.values())}
     return digest(files)
 
 
@@ -71,6 +74,59 @@ def _learn_files(readers: Iterable[Path]) -> set[Path]:
         found |= new
         waiting += new
     return found
+
+
+def _meaning(path: Path) -> str:
+    """sha256 of what a Python file does: its tokens, without comments, docstrings and layout."""
+    text = path.read_text(encoding="utf-8")
+    try:
+        return digest(list(_statements(text)))
+    except (tokenize.TokenError, SyntaxError):  # no Python that runs; any change of it counts
+        return digest(text)
+
+
+def _statements(text: str) -> Iterator[list[str]]:
+    """The tokens of each statement; those that are nothing but a string say nothing to Python."""
+    lines = text.splitlines(keepends=True)
+    statement: list[tokenize.TokenInfo] = []
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type == tokenize.NEWLINE:
+            if any(item.type not in _SAYS_NOTHING for item in statement):
+                yield _words(statement, lines)
+                statement = []
+            else:
+                statement = [item for item in statement if item.type in _WORDS]
+        elif token.type not in (tokenize.COMMENT, tokenize.NL):
+            statement.append(token)
+
+
+_WORDS = {tokenize.INDENT: ">", tokenize.DEDENT: "<"}
+_SAYS_NOTHING = (tokenize.STRING, *_WORDS)
+_F_START, _F_END = getattr(tokenize, "FSTRING_START", -1), getattr(tokenize, "FSTRING_END", -1)
+
+
+def _words(statement: Sequence[tokenize.TokenInfo], lines: Sequence[str]) -> list[str]:
+    """The statement's tokens as text; an f-string is one token, as in Python 3.11."""
+    words, begin, nested = [], (0, 0), 0
+    for token in statement:
+        if token.type == _F_START:
+            begin = begin if nested else token.start
+            nested += 1
+        elif token.type == _F_END:
+            nested -= 1
+            if not nested:
+                words.append(_between(lines, begin, token.end))
+        elif not nested:
+            words.append(_WORDS.get(token.type, token.string))
+    return words
+
+
+def _between(lines: Sequence[str], start: tuple[int, int], end: tuple[int, int]) -> str:
+    """The text from one (line, column) to another; lines count from 1."""
+    (first, left), (last, right) = start, end
+    if first == last:
+        return lines[first - 1][left:right]
+    return "".join([lines[first - 1][left:], *lines[first : last - 1], lines[last - 1][:right]])
 
 
 def code_digest(path: Path) -> str:

@@ -38,7 +38,7 @@ def source() -> str:
 def test_a_changed_line_anywhere_in_the_suite_changes_its_source(suite: Path, name: str) -> None:
     before = source()
     with (suite / name).open("a") as stream:
-        stream.write("# changed\n")
+        stream.write("changed = 1\n")
     assert source() != before
 
 
@@ -62,6 +62,66 @@ def test_views_specs_and_compiled_files_do_not_change_the_source(suite: Path) ->
     (suite / "__pycache__").mkdir(exist_ok=True)
     (suite / "__pycache__" / "suite.cpython-311.pyc").write_bytes(b"x")
     assert source() == before
+
+
+BEFORE = """
+class Net:
+    depth = 2
+
+    def f(self, x):
+        if x:
+            return f"{x:>{self.depth}}" + "a"
+        return [x, 1]
+"""
+
+
+def meaning(tmp_path: Path, text: str) -> str:
+    path = tmp_path / "code.py"
+    path.write_text(text)
+    return source_module._meaning(path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("class Net:\n", 'class Net:\n    """A net."""\n'),
+        ("    depth = 2\n", '    depth = 2\n    """Layers."""\n'),
+        ("depth = 2", "depth = 2  # layers"),
+        ("\n    def f", "\n    # what it does\n\n    def f"),
+        (
+            "(self, x):\n",
+            '(self, x):\n        "Says nothing."\n        """At length:\n\n        so."""\n',
+        ),
+        ("[x, 1]", "[\n            x,\n            1\n        ]"),
+        ("        if x:\n", "        if x :\n            # why\n"),
+    ],
+)
+def test_comments_docstrings_and_layout_are_no_part_of_the_source(
+    tmp_path: Path, old: str, new: str
+) -> None:
+    assert BEFORE.replace(old, new) != BEFORE
+    assert meaning(tmp_path, BEFORE.replace(old, new)) == meaning(tmp_path, BEFORE)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"a"', '"b"'),
+        ("{x:>", "{x:<"),
+        ("depth = 2", "depth = 3"),
+        ("depth = 2", 'depth = "2"'),
+        ("        return [x, 1]", "            return [x, 1]"),
+        ("        return [x, 1]", '        doc = """A value."""\n        return [x, 1]'),
+        ("            return f", "            pass\n            return f"),
+    ],
+)
+def test_a_change_of_what_code_does_changes_the_source(tmp_path: Path, old: str, new: str) -> None:
+    assert BEFORE.replace(old, new) != BEFORE
+    assert meaning(tmp_path, BEFORE.replace(old, new)) != meaning(tmp_path, BEFORE)
+
+
+def test_a_file_that_is_no_python_still_has_a_source(tmp_path: Path) -> None:
+    assert meaning(tmp_path, "x = (") != meaning(tmp_path, "x = ((")
 
 
 def test_the_folder_in_which_a_suite_lies_does_not_change_the_source(suite: Path) -> None:

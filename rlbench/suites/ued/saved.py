@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +12,27 @@ from rlbench.core.errors import CorruptError, MissingError, UsageError
 from rlbench.core.files import read_json
 from rlbench.core.record import read_record
 from rlbench.learn.weights import load_arrays
+from rlbench.suites.ued.maze import Maze
 from rlbench.suites.ued.student import Student
 
 KIND = "ued-student"
 
 
-def load_student(path: Path) -> tuple[Student, bool]:
-    """A trained student, and whether it was trained with an occluded view.
+@dataclass(frozen=True)
+class Trained:
+    """A student and how it sees."""
+
+    student: Student
+    view: int
+    occluded: bool
+
+    def rules(self, height: int, width: int, horizon: int) -> Maze:
+        """A world of that size in which it sees as it did in training."""
+        return Maze(height, width, horizon=horizon, view=self.view, occluded=self.occluded)
+
+
+def load_student(path: Path) -> Trained:
+    """A trained student.
 
     Args:
         path: a record of this suite (`seed-0.json`), or the folder of an asset of kind
@@ -39,11 +54,11 @@ def load_student(path: Path) -> tuple[Student, bool]:
             name: np.load(folder / f"{name}.npy", allow_pickle=False)
             for name in student.state_dict()
         }
-        occluded = bool(params["occluded"])
+        trained = Trained(student, params["view"], bool(params["occluded"]))
     except (KeyError, TypeError, ValueError, OSError) as error:
         raise CorruptError(f"{folder}: not a whole student: {error}") from error
     load_arrays(student, arrays)
-    return student, occluded
+    return trained
 
 
 def _folder_of(path: Path) -> Path:

@@ -12,7 +12,7 @@ from rlbench.suites.ood.splits import Head, Split
 
 
 class Dice:
-    """Sun & Li 2022, equations 3 to 5; `dropped` is the share of weights set to zero."""
+    """Sun & Li 2022; `dropped` is the share of weights set to zero."""
 
     needs = frozenset({"features", "head"})
 

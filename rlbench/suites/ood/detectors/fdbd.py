@@ -13,7 +13,7 @@ TINY = 1e-12
 
 
 class Fdbd:
-    """Liu & Qin 2024, equation 8 (regularised by the distance to the mean)."""
+    """Liu & Qin 2024, with their regularisation by the distance to the mean."""
 
     needs = frozenset({"logits", "features", "head"})
 

@@ -10,7 +10,7 @@ from rlbench.suites.ood.splits import Split
 
 
 class GradNorm:
-    """Huang et al. 2021, equation 3, on the last layer's weights.
+    """Huang et al. 2021, on the last layer's weights.
 
     The gradient of sum_c - log p_c in them is the outer product of (C p - 1) and z, up to 1 / T,
     so that its L1 norm is the product of theirs: no backward pass is run.

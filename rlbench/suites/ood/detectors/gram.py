@@ -15,7 +15,7 @@ MARGIN = 1e-6
 
 
 class Gram:
-    """Sastry & Oore 2020, equations 3 to 6, with row sums of the Gram matrices (their section 4.1).
+    """Sastry & Oore 2020, with row sums of the Gram matrices in place of all their entries.
 
     `powers` is the highest order p of a Gram matrix; orders 1 to p of every stage are used.
     """

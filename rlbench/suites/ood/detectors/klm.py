@@ -12,7 +12,7 @@ from rlbench.suites.ood.splits import Split
 
 
 class KlMatching:
-    """Hendrycks et al. 2022, section 4: templates are mean softmaxes on ID validation.
+    """Hendrycks et al. 2022: templates are mean softmaxes on ID validation.
 
     A class that is never predicted there has no template. (Where one-hot vectors stand in for
     those, they are infinitely far from every softmax and change nothing.)

@@ -71,7 +71,7 @@ class Energy:
 
 
 class Gen:
-    """Generalised entropy (Liu et al. 2023, equation 5) of the `top` largest probabilities."""
+    """Generalised entropy (Liu et al. 2023) of the `top` largest probabilities."""
 
     needs = frozenset({"logits"})
 

@@ -12,7 +12,7 @@ from rlbench.suites.ood.splits import Split
 
 
 class NnGuide:
-    """Park et al. 2023, equation 5; the bank is all of ID train."""
+    """Park et al. 2023; the bank is all of ID train."""
 
     needs = frozenset({"logits", "features"})
 

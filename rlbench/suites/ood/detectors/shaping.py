@@ -11,7 +11,7 @@ from rlbench.suites.ood.splits import Split
 
 
 class Ash:
-    """Djurisic et al. 2023, algorithms 1 to 3, on the penultimate features.
+    """Djurisic et al. 2023, its three variants, on the penultimate features.
 
     All but the largest features of an example are set to zero; `pruned` is their share. What
     remains is left as it is ("p"), set to one value that keeps the sum ("b"), or multiplied by
@@ -34,7 +34,7 @@ class Ash:
 
 
 class Scale:
-    """Xu et al. 2024, equation 5: the factor of ASH-S on features of which none is pruned."""
+    """Xu et al. 2024: the factor of ASH-S on features of which none is pruned."""
 
     needs = frozenset({"features", "head"})
 

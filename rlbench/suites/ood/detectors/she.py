@@ -11,7 +11,7 @@ from rlbench.suites.ood.splits import Split
 
 
 class She:
-    """Zhang et al. 2023, equation 8: simplified Hopfield energy of one pattern a class."""
+    """Zhang et al. 2023: simplified Hopfield energy of one pattern a class."""
 
     needs = frozenset({"logits", "features"})
 
