@@ -18,6 +18,9 @@ PLUGIN = TESTS / "plugin"
 GOLDEN = TESTS / "golden"
 UPDATE = "RLBENCH_UPDATE_GOLDEN"
 
+# Set before anything imports torch: on small networks a second thread mostly waits for the first.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 settings.register_profile("rlbench", deadline=None, print_blob=True)
 settings.load_profile("rlbench")
 

@@ -22,6 +22,8 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "report": ("rlbench.cli.reporting:report", "Tables, plots and one HTML page from records."),
     "compare": ("rlbench.cli.reporting:compare", "Two baselines, task by task, with intervals."),
     "check": ("rlbench.cli.checking:check_command", "Has a change made an agent worse? For CI."),
+    "eval": ("rlbench.cli.ued:eval_", "Put a trained maze student into anybody's levels."),
+    "render": ("rlbench.cli.ued:render", "Pictures of levels, curricula and maze students."),
     "data": ("rlbench.cli.data:data", "Data sets and assets on this machine."),
     "doctor": ("rlbench.cli.doctor:doctor", "What can run here, and what fixes the rest."),
 }

@@ -42,7 +42,7 @@ def draw(levels: Levels, *, tile: int = 12) -> list[Picture]:
         levels.goal.tolist(),
         strict=True,
     )
-    return [_draw(walls, agent, look, goal, tile) for walls, agent, look, goal in ends]
+    return [draw_level(walls, agent, look, goal, tile) for walls, agent, look, goal in ends]
 
 
 def sheet(pictures: Sequence[Picture], *, columns: int, gap: int = 6) -> Picture:
@@ -86,7 +86,7 @@ def write_gif(path: Path, frames: Sequence[Picture], *, milliseconds: int = 80) 
     first.save(path, format="GIF", save_all=True, append_images=others, duration=times, loop=0)
 
 
-def _draw(walls: npt.NDArray[np.bool_], agent: int, look: int, goal: int, tile: int) -> Picture:
+def draw_level(walls: npt.NDArray[np.bool_], agent: int, look: int, goal: int, tile: int) -> Picture:
     framed = np.pad(walls, 1, constant_values=True)
     page = np.kron(framed[:, :, None], np.ones((tile, tile, 1), bool))
     picture = np.where(page, np.array(_WALL), np.array(_FLOOR)).astype(np.uint8)
