@@ -6,8 +6,7 @@ one operator is enough, since nothing here calls it. From the root of the checko
     python -m venv ood-env
     ood-env/bin/pip install -e '.[ood]' pytest scipy
     ood-env/bin/pip install --no-deps pytorch-ood==0.4.0 torchvision==0.28.0   # for torch 2.13
-    ood-env/bin/python benchmarks/ood.py                    # about ten minutes
-    ood-env/bin/python benchmarks/ood.py scoring sweep      # or some of: scoring sweep bank
+    ood-env/bin/python benchmarks/ood.py              # seven minutes; or one of: scoring sweep
     ood-env/bin/python -m pytest tests/suites/ood/test_parity.py
 
 Everything is in CPU seconds of one thread, so that a busy machine does not matter much.
@@ -22,20 +21,16 @@ Everything is in CPU seconds of one thread, so that a busy machine does not matt
   Ours are 80 trials as `rlbench run` makes them.
   Theirs is one `evaluate` a detector, each fitted from images; or one for all with its cache, each
   fitted on outputs that were computed once for all (by hand: its cache is for scoring only).
-* bank: detectors fitted on and scored against 1.28 million rows of 2,048 half-precision features
-  on disk, each in a process of its own for its peak memory. Takes 8 GB of disk. By default those
-  with a matrix product of rows and features squared are left to `bank-all`: six minutes each.
+
+Memory is measured by `ood_bank.py`.
 """
 
 import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy is imported: one thread each
 
-import contextlib
 import importlib
 import logging
-import resource
-import subprocess
 import sys
 import tempfile
 import time
@@ -63,15 +58,12 @@ from rlbench.suites.ood.detectors.mahalanobis import Mahalanobis, RelativeMahala
 from rlbench.suites.ood.features import Pipeline
 from rlbench.suites.ood.networks import ImageClassifier
 from rlbench.suites.ood.params import protocol, task_params
-from rlbench.suites.ood.posthoc import make_detector
 from rlbench.suites.ood.splits import NEEDS, Detector, Head, Split
-from rlbench.suites.ood.stream import rows_of
 from rlbench.suites.ood.suite import SUITE
 
 SCORING = {"Mahalanobis": 20.0, "RMDS": 20.0, "DICE": 20.0, "GradNorm": 50.0}
 """Times faster, at least."""
 UNCACHED, CACHED = 10.0, 2.0
-PEAK_GIB = 2.0
 SEED = 0
 DECLARED: list[object] = []
 """What was declared to torch is so as long as the object that declared it."""
@@ -318,101 +310,21 @@ def sweep(detectors: ModuleType, benchmark: ModuleType) -> bool:
         return row("20 detectors, 4 OOD sets, one at a time", uncached, ours, UNCACHED) and good
 
 
-# -- bank -----------------------------------------------------------------------------------------
-
-ROWS, WIDTH, CLASSES, QUERIES, BLOCK = 1_280_000, 2048, 1000, 64, 16_000
-LIGHT = ("she", "dice", "fdbd", "react", "pod", "nnguide", "knn")
-HEAVY = ("residual", "vim", "mahalanobis", "rmds")
-
-
-def bank(names: tuple[str, ...]) -> bool:
-    """Peak memory of each detector on the bank."""
-    good = True
-    with tempfile.TemporaryDirectory() as folder:
-        write_bank(Path(folder))
-        print(f"{f'{ROWS:,} x {WIDTH} on disk':44}{'CPU':>12}{'peak RSS':>12}")
-        for name in names:
-            command = [sys.executable, __file__, "--one", name, folder]
-            done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-            seconds, peak = done.stdout.split()
-            print(f"{name:44}{float(seconds):10.1f} s{float(peak):8.2f} GiB", flush=True)
-            good &= float(peak) <= PEAK_GIB
-    return good
-
-
-def write_bank(folder: Path) -> None:
-    """One random block over and over, each time scaled otherwise: quick, and of full rank."""
-    rng = np.random.default_rng(SEED)
-    z = np.maximum(rng.normal(size=(BLOCK, WIDTH)).astype(np.float32), 0)
-    weight = rng.normal(size=(CLASSES, WIDTH)).astype(np.float32) / 20
-    f = z @ weight.T
-    y = np.arange(BLOCK) % CLASSES
-    f[np.arange(BLOCK), y] = f.max(axis=1) + 1  # every class is there, and rightly predicted
-    np.save(folder / "weight.npy", weight)
-    sizes = {"features": WIDTH, "logits": CLASSES}
-    files = {
-        name: np.lib.format.open_memmap(
-            folder / f"{name}.npy", "w+", dtype=np.float16, shape=(ROWS, width)
-        )
-        for name, width in sizes.items()
-    }
-    for i, start in enumerate(range(0, ROWS, BLOCK)):
-        scale = 0.5 + i / (ROWS / BLOCK)
-        for name, block in (("features", z), ("logits", f)):
-            files[name][start : start + BLOCK] = block * scale
-    np.save(folder / "labels.npy", np.tile(y, ROWS // BLOCK))
-
-
-def on_bank(name: str, folder: Path) -> None:
-    """Fit, score, and print CPU seconds and the peak of this process in GiB."""
-    arrays = {p.stem: np.load(p, mmap_mode="r") for p in folder.glob("*.npy")}
-    weight = torch.from_numpy(np.array(arrays.pop("weight")))
-    rows: dict[str, Callable[[int, int], Tensor]] = {
-        key: rows_of(array) for key, array in arrays.items()
-    }
-    logits = rows["logits"]
-    rows["predictions"] = lambda start, stop: logits(start, stop).argmax(dim=1)
-
-    def split(n: int) -> Split:
-        fields: dict[str, Callable[[], Any]] = {
-            key: partial(read, 0, n) for key, read in rows.items()
-        }
-        fields["head"] = lambda: Head(weight, torch.zeros(CLASSES))
-        return Split(n, CLASSES, fields, frozenset(NEEDS), rows=rows)
-
-    recipe = Registry.load().baselines[f"ood/{name}"]
-    params = {key: param.value for key, param in recipe.params.items()}
-
-    def work() -> None:
-        detector = make_detector(recipe.algorithm, params)
-        detector.fit(split(ROWS), split(BLOCK))
-        detector.score(split(QUERIES))
-
-    seconds = cpu_seconds(work)
-    print(seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)
-
-
 def main(words: list[str]) -> int:
     """Run the parts that are named; 1 when a target is missed, 2 without pytorch-ood."""
     torch.set_num_threads(1)
-    if words[:1] == ["--one"]:
-        on_bank(words[1], Path(words[2]))
-        return 0
-    parts = words or ["scoring", "sweep", "bank"]
+    parts = words or ["scoring", "sweep"]
+    try:
+        detectors, benchmark = peer()
+    except ImportError as error:
+        print(f"pytorch-ood does not import ({error}).\n\n{__doc__}", file=sys.stderr)
+        return 2
+    print(f"{'CPU seconds, one thread':44}{'theirs':>12}{'ours':>12}{'ratio':>10}{'target':>8}")
     good = True
-    if {"scoring", "sweep"} & set(parts):
-        try:
-            detectors, benchmark = peer()
-        except ImportError as error:
-            print(f"pytorch-ood does not import ({error}).\n\n{__doc__}", file=sys.stderr)
-            return 2
-        print(f"{'CPU seconds, one thread':44}{'theirs':>12}{'ours':>12}{'ratio':>10}{'target':>8}")
-        if "scoring" in parts:
-            good &= scoring(detectors)
-        if "sweep" in parts:
-            good &= sweep(detectors, benchmark)
-    if "bank" in parts or "bank-all" in parts:
-        good &= bank(LIGHT + HEAVY if "bank-all" in parts else LIGHT)
+    if "scoring" in parts:
+        good &= scoring(detectors)
+    if "sweep" in parts:
+        good &= sweep(detectors, benchmark)
     if not good:
         print("a target is missed", file=sys.stderr)
     return 0 if good else 1
@@ -421,5 +333,4 @@ def main(words: list[str]) -> int:
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
     logging.disable(logging.WARNING)
-    with contextlib.suppress(KeyboardInterrupt):
-        sys.exit(main(sys.argv[1:]))
+    sys.exit(main(sys.argv[1:]))

@@ -35,6 +35,7 @@ _no_reference = click.option(
 @click.command()
 @click.argument("task", default="*")
 @click.argument("baseline", default="*")
+@click.option("--tier", default="*", metavar="TIER", help="Only this tier, or several with commas.")
 @_results
 @click.option(
     "--out",
@@ -58,6 +59,7 @@ _no_reference = click.option(
 def report(
     task: str,
     baseline: str,
+    tier: str,
     roots: tuple[Path, ...],
     out: Path,
     form: str,
@@ -73,7 +75,12 @@ def report(
     from rlbench.reports.families import family_tables
     from rlbench.reports.tables import FORMATS
 
-    wanted = {"reference": not no_reference, "tasks": task, "baselines": baseline}
+    wanted = {
+        "reference": not no_reference,
+        "tasks": task,
+        "baselines": baseline,
+        "tier": tier,
+    }
     if form != "html" or as_json:
         frame = load_for_report(roots, **wanted)  # type: ignore[arg-type]
         tables = family_tables(frame)

@@ -54,7 +54,12 @@ class Report:
 
 
 def load_for_report(
-    roots: Sequence[Path | str], *, reference: bool = True, tasks: str = "*", baselines: str = "*"
+    roots: Sequence[Path | str],
+    *,
+    reference: bool = True,
+    tasks: str = "*",
+    baselines: str = "*",
+    tier: str = "*",
 ) -> pd.DataFrame:
     """The frame of a report: `load_results` that goes on past corrupt records.
 
@@ -63,7 +68,7 @@ def load_for_report(
         UsageError: as for `load_results`.
     """
     frame = load_results(
-        *roots, reference=reference, tasks=tasks, baselines=baselines, strict=False
+        *roots, reference=reference, tasks=tasks, baselines=baselines, tier=tier, strict=False
     )
     if frame.empty:
         where = ", ".join(map(str, roots)) or "results/local"
@@ -80,6 +85,7 @@ def build_report(
     reference: bool = True,
     tasks: str = "*",
     baselines: str = "*",
+    tier: str = "*",
 ) -> Report:
     """Write a report; the same records give the same bytes.
 
@@ -90,6 +96,7 @@ def build_report(
         reference: show the bundled reference records beside them.
         tasks: ids or globs, separated by commas.
         baselines: the same.
+        tier: one tier, or several separated by commas.
 
     Raises:
         RlbenchError: there is no record at all.
@@ -99,7 +106,7 @@ def build_report(
         StorageError: `out` cannot take the files.
     """
     folder = Path(out)
-    frame = load_for_report(roots, reference=reference, tasks=tasks, baselines=baselines)
+    frame = load_for_report(roots, reference=reference, tasks=tasks, baselines=baselines, tier=tier)
     _claim(folder)
     corrupt = list(frame.attrs["problems"])
     registry, problems = load_registry()

@@ -30,6 +30,7 @@ def load_results(
     reference: bool = True,
     tasks: str = "*",
     baselines: str = "*",
+    tier: str = "*",
     strict: bool = True,
 ) -> pd.DataFrame:
     """Read results folders into a frame with one row per record.
@@ -50,6 +51,7 @@ def load_results(
         reference: add the reference records that came with this rlbench.
         tasks: ids or globs, separated by commas, such as `ood/*`.
         baselines: the same for `suite/name`, or a name alone, with or without `+variant`.
+        tier: one tier, or several separated by commas.
         strict: raise at the first corrupt record; else leave it out and add its error line to
             `frame.attrs["problems"]`.
 
@@ -66,6 +68,7 @@ def load_results(
             lines.append(_line(found.record, found.path, where))
     lines = select(lines, tasks, "task", ("task",))
     lines = select(lines, baselines, "baseline", ("baseline", "_row_id"))
+    lines = select(lines, tier, "tier", ("tier",))
     frame: pd.DataFrame = pandas.DataFrame(lines, columns=_columns(lines))
     frame = frame.sort_values(_ORDER, kind="stable", ignore_index=True)
     frame["complete"] = complete_marks(lines_of(frame))

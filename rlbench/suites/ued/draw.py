@@ -86,7 +86,10 @@ def write_gif(path: Path, frames: Sequence[Picture], *, milliseconds: int = 80) 
     first.save(path, format="GIF", save_all=True, append_images=others, duration=times, loop=0)
 
 
-def draw_level(walls: npt.NDArray[np.bool_], agent: int, look: int, goal: int, tile: int) -> Picture:
+def draw_level(
+    walls: npt.NDArray[np.bool_], agent: int, look: int, goal: int, tile: int
+) -> Picture:
+    """One level as RGB pixels; the agent is at a flat cell and looks one of four ways."""
     framed = np.pad(walls, 1, constant_values=True)
     page = np.kron(framed[:, :, None], np.ones((tile, tile, 1), bool))
     picture = np.where(page, np.array(_WALL), np.array(_FLOOR)).astype(np.uint8)

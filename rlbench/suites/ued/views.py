@@ -86,8 +86,7 @@ def _sheet(rows: Sequence[dict[str, np.ndarray[Any, Any]]]) -> bytes:
     """Rows of levels as a PNG."""
     from PIL import Image
 
-    from rlbench.suites.ued.draw import draw_level
-    from rlbench.suites.ued.draw import sheet
+    from rlbench.suites.ued.draw import draw_level, sheet
 
     pictures = []
     for row in rows:
