@@ -68,12 +68,20 @@ def load_results(
             lines.append(_line(found.record, found.path, where))
     lines = select(lines, tasks, "task", ("task",))
     lines = select(lines, baselines, "baseline", ("baseline", "_row_id"))
-    lines = select(lines, tier, "tier", ("tier",))
+    lines = _of_tiers(lines, tier)
     frame: pd.DataFrame = pandas.DataFrame(lines, columns=_columns(lines))
     frame = frame.sort_values(_ORDER, kind="stable", ignore_index=True)
     frame["complete"] = complete_marks(lines_of(frame))
     frame.attrs["problems"] = problems
     return frame
+
+
+def _of_tiers(lines: list[Line], tiers: str) -> list[Line]:
+    wanted = {word.strip() for word in tiers.split(",")}
+    known = {line["tier"] for line in lines}
+    if lines and (missing := sorted(wanted - known - {"*"})):
+        raise UsageError(f"no result of tier '{missing[0]}' (there is {', '.join(sorted(known))})")
+    return lines if "*" in wanted else [line for line in lines if line["tier"] in wanted]
 
 
 def select(lines: list[Line], patterns: str, kind: str, keys: Sequence[str]) -> list[Line]:
