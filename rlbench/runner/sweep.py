@@ -13,7 +13,8 @@ from rlbench.core.hardware import cores, gpus, pick_device
 from rlbench.core.registry import Registry
 from rlbench.core.spec import TIERS
 from rlbench.core.store import Store, default_results
-from rlbench.runner.local import Engine, Settings, make_batches
+from rlbench.runner.batches import make_batches
+from rlbench.runner.local import Engine, Settings
 from rlbench.runner.plan import Item, Plan, Wish, make_plan
 from rlbench.runner.progress import Progress, Silence
 

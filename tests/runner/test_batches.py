@@ -5,7 +5,7 @@ from __future__ import annotations
 from bench import Bench
 
 from rlbench.core.registry import Registry
-from rlbench.runner.local import Batch, make_batches
+from rlbench.runner.batches import Batch, make_batches
 from rlbench.runner.plan import Wish
 from rlbench.runner.sweep import plan_sweep
 
