@@ -101,8 +101,8 @@ def test_every_bundled_recipe_leaves_whole_evidence(shared: Path, task: str, bas
 @pytest.mark.parametrize(
     ("task", "kind"),
     [
-        ("ood/glyph-fs-letters-upper", "full-spectrum"),
-        ("ood/glyph-selective-handwritten", "selective"),
+        ("ood/fs-glyph-letters-upper", "full-spectrum"),
+        ("ood/selective-glyph-handwritten", "selective"),
     ],
 )
 @pytest.mark.parametrize("baseline", ["knn", "pod-l2"])
@@ -118,7 +118,7 @@ def test_other_kinds_of_task_leave_their_own_evidence(
 
 
 def test_confidences_are_the_largest_probabilities_of_the_classifier(shared: Path) -> None:
-    outcome = run(shared, trial_of("ood/glyph-selective-handwritten", "msp"))
+    outcome = run(shared, trial_of("ood/selective-glyph-handwritten", "msp"))
     odds = outcome.evidence["shift_scores"]
 
     # The score of msp is the log-odds against the prediction.

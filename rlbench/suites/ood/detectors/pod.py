@@ -49,6 +49,7 @@ def first_exemplars(train: Split, count: int) -> tuple[Tensor, Tensor]:
         rank = (same.cumsum(dim=0) - same).gather(1, y[:, None])[:, 0]
         keep = rank < left[y]
         left = left - same[keep].sum(dim=0)
-        chosen.append(z[keep])
-        classes.append(y[keep])
+        if keep.any():  # what is kept of a part, were it nothing, would pin the part's memory
+            chosen.append(z[keep])
+            classes.append(y[keep])
     return torch.cat(chosen), torch.cat(classes)
