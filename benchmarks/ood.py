@@ -16,9 +16,9 @@ Everything is in CPU seconds of one thread, so that a busy machine does not matt
   GradNorm knows no stored outputs; its model is the last layer alone, on stored features, 2,000.
 * sweep: 20 detectors that score a classifier's outputs, on 4 OOD sets; everything from images to
   metrics, but for the training of the classifier, a ResNet-18 as the protocols for CIFAR have it;
-  sets are small, since their way takes each image through it forty times. (With a network as small
-  as ResNet-8 the passes weigh little beside the detectors: 5x and 2x at tier `small` of glyphs.)
-  Ours are 80 trials as `rlbench run` makes them.
+  sets are small, since their way takes each image through it forty times. (A network as small as
+  ResNet-8 weighs little beside the detectors: 5.3x and 2.2x at tier `small` of glyphs.) Ours are
+  80 trials as `rlbench run` makes them.
   Theirs is one `evaluate` a detector, each fitted from images; or one for all with its cache, each
   fitted on outputs that were computed once for all (by hand: its cache is for scoring only).
 
