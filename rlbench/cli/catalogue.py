@@ -81,8 +81,8 @@ def show(name: str, as_json: bool) -> None:
     specs: list[TaskSpec | BaselineSpec] = [
         spec
         for known in (registry.tasks, registry.baselines)
-        for spec in known.values()
-        if name in (spec.id, spec.name)
+        for id_, spec in known.items()
+        if name in (id_, id_.partition("/")[2])
     ]
     if name in registry.suite_names:
         _show_suite(registry, name, as_json)
@@ -129,8 +129,8 @@ def _task_card(task: TaskSpec) -> str:
             for tier, values in task.tiers.items()
         ),
         *(
-            f"published {item.baseline}: {item.metric or task.primary} {item.value:g}"
-            f" ({item.source})"
+            f"published {item.baseline}{f', tier {item.tier}' if item.tier else ''}:"
+            f" {item.metric or task.primary} {item.value:g} ({item.source})"
             for item in task.published
         ),
         f"spec      {task.file}, sha256 {task.sha256[:16]}…",

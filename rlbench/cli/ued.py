@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from rlbench.cli.output import columns, json_out, say
-
-if TYPE_CHECKING:
-    from rlbench.suites.ued.levelfile import NamedMaze
 
 
 @click.command("eval")
@@ -35,6 +31,7 @@ def eval_(checkpoint: Path, levels: Path, episodes: int, seed: int, as_json: boo
     from rlbench.suites.ued.levelfile import read_levels
     from rlbench.suites.ued.saved import load_student
 
+    torch.set_num_threads(1)  # the networks are small
     mazes = read_levels(levels)
     trained = load_student(checkpoint)
     found = evaluate_mazes(
@@ -42,7 +39,7 @@ def eval_(checkpoint: Path, levels: Path, episodes: int, seed: int, as_json: boo
         [of_maze(maze) for maze in mazes],
         torch.Generator().manual_seed(small_seed("ued", "eval", seed)),
         episodes=episodes,
-        maze_of=lambda family: trained.rules(family.height, family.width, family.horizon),
+        maze_of=trained.rules,
     )
     rows = [
         {
@@ -65,12 +62,13 @@ def eval_(checkpoint: Path, levels: Path, episodes: int, seed: int, as_json: boo
 @click.command()
 @click.argument("what", type=click.Path(exists=True, path_type=Path))
 @click.option(
-    "--play", "play", type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="A level file: also draw the record's student on its way through these mazes.",
+    "--play", "play", metavar="FILE|task",
+    help="Also draw the record's student on its way through the mazes of a level file, or through"
+    " the evaluation mazes of its task.",
 )  # fmt: skip
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path("pictures"))
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
-def render(what: Path, play: Path | None, out: Path, seed: int) -> None:
+def render(what: Path, play: str | None, out: Path, seed: int) -> None:
     """Draw a level file's mazes, or the curriculum of a record (seed-N.json) of suite `ued`."""
     from rlbench.core.errors import UsageError
     from rlbench.core.record import read_evidence, read_record
@@ -79,31 +77,32 @@ def render(what: Path, play: Path | None, out: Path, seed: int) -> None:
 
     out.mkdir(parents=True, exist_ok=True)
     if what.suffix == ".json":
-        paths = render_curriculum(read_evidence(what, read_record(what)), out)
+        evidence = read_evidence(what, read_record(what))
+        paths = render_curriculum(evidence, what.with_suffix(".csv"), out)
     elif play is not None:
         raise UsageError(f"--play goes with the record of a trained student, not with {what}")
     else:
         paths = render_mazes(read_levels(what, solvable=False), out)
     if play is not None:
-        paths += _episodes(what, read_levels(play), out, seed)
+        paths += _episodes(what, play, out, seed)
     for path in paths:
         say(str(path))
 
 
-def _episodes(record: Path, mazes: list[NamedMaze], out: Path, seed: int) -> list[Path]:
+def _episodes(record: Path, play: str, out: Path, seed: int) -> list[Path]:
     """A GIF per maze."""
     import torch
 
     from rlbench.core.seeding import small_seed
-    from rlbench.suites.ued.render import render_episode, safe
-    from rlbench.suites.ued.saved import load_student
+    from rlbench.suites.ued.families import of_maze
+    from rlbench.suites.ued.levelfile import read_levels
+    from rlbench.suites.ued.render import render_episodes
+    from rlbench.suites.ued.saved import evaluation_families, load_student
 
-    trained = load_student(record)
+    torch.set_num_threads(1)
+    if play == "task":
+        families = evaluation_families(record)
+    else:
+        families = [of_maze(maze) for maze in read_levels(Path(play))]
     rng = torch.Generator().manual_seed(small_seed("ued", "render", seed))
-    paths = []
-    for maze in mazes:
-        path = out / f"{safe(maze.name)}.gif"
-        rules = trained.rules(maze.height, maze.width, maze.horizon)
-        render_episode(trained.student, rules, maze.levels(), path, rng=rng)
-        paths.append(path)
-    return paths
+    return render_episodes(load_student(record), families, out, rng)

@@ -8,22 +8,22 @@ complete; a damaged one is thrown away and made again.
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rlbench.core.errors import CorruptError, StorageError
+from rlbench.core.errors import CorruptError
 from rlbench.core.files import digest, file_digest, pretty, read_json, sync_folder
+from rlbench.core.npy import NAME, Rows, storing, write_arrays
 
 if TYPE_CHECKING:
     import numpy as np
 
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
+    Made = Mapping[str, np.ndarray[Any, Any]] | Rows
+    """What a maker returns: the arrays, or their rows where they are too large for memory."""
 
 
 def cache_folder() -> Path:
@@ -71,7 +71,7 @@ class AssetStore:
         self,
         kind: str,
         params: Mapping[str, Any],
-        make: Callable[[], Mapping[str, np.ndarray[Any, Any]]],
+        make: Callable[[], Made],
         *,
         seed: int | None = None,
     ) -> Asset:
@@ -82,61 +82,67 @@ class AssetStore:
         """
         from filelock import FileLock
 
-        about = {"kind": kind, "params": dict(params), "seed": seed, "source": self.source}
+        about = self._about(kind, params, seed)
         key = digest(about)
         if key in self._open:
             return self._open[key]
-        folder = self.root / kind / key[:32]
-        with _storing(folder):
+        folder = self._folder(kind, key)
+        with storing(folder):
             folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(folder.with_suffix(".lock")):
             asset = _read(folder, kind, key)
             if asset is None:
-                arrays = make()
-                with _storing(folder):
-                    _write(folder, about, arrays)
+                _write(folder, about, make())
                 asset = _read(folder, kind, key)
+            if asset is not None:
+                _checkpoint(folder).unlink(missing_ok=True)
         if asset is None:
             raise CorruptError(f"{folder}: the asset changed while it was written")
         self._open[key] = asset
         return asset
 
+    def checkpoint_path(
+        self, kind: str, params: Mapping[str, Any], *, seed: int | None = None
+    ) -> Path:
+        """Where the asset's maker keeps how far it is, beside the asset's folder."""
+        return _checkpoint(self._folder(kind, digest(self._about(kind, params, seed))))
 
-@contextmanager
-def _storing(folder: Path) -> Iterator[None]:
+    def _about(self, kind: str, params: Mapping[str, Any], seed: int | None) -> dict[str, Any]:
+        return {"kind": kind, "params": dict(params), "seed": seed, "source": self.source}
+
+    def _folder(self, kind: str, key: str) -> Path:
+        return self.root / kind / key[:32]
+
+
+def _checkpoint(folder: Path) -> Path:
+    return folder.with_suffix(".checkpoint.npz")
+
+
+def _write(folder: Path, about: Mapping[str, Any], made: Made) -> None:
+    with storing(folder):
+        _sweep(folder)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
-        yield
-    except OSError as error:
-        raise StorageError(f"{folder}: cannot write: {error.strerror or error}") from error
-
-
-def _write(
-    folder: Path, about: Mapping[str, Any], arrays: Mapping[str, np.ndarray[Any, Any]]
-) -> None:
-    import numpy as np
-
-    shutil.rmtree(folder, ignore_errors=True)
-    for stale in folder.parent.glob(f".{folder.name}.*"):
-        shutil.rmtree(stale, ignore_errors=True)  # left by a killed maker; we hold the lock
-    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    try:
-        hashes = {}
-        for name, array in arrays.items():
-            if not _NAME.fullmatch(name):
-                raise ValueError(f"asset array name {name!r}: expected a plain word")
-            path = temporary / f"{name}.npy"
-            with path.open("wb") as stream:
-                np.save(stream, np.asarray(array, order="C"), allow_pickle=False)
-                stream.flush()
-                os.fsync(stream.fileno())
-            hashes[name] = file_digest(path)
-        (temporary / "asset.json").write_bytes(pretty({**about, "sha256": hashes}))
-        sync_folder(temporary)
-        temporary.rename(folder)
-        sync_folder(folder.parent)
+        names = write_arrays(made, temporary)
+        with storing(folder):
+            hashes = {name: file_digest(temporary / f"{name}.npy") for name in names}
+            (temporary / "asset.json").write_bytes(pretty({**about, "sha256": hashes}))
+            sync_folder(temporary)
+            temporary.rename(folder)
+            sync_folder(folder.parent)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
+
+
+def _sweep(folder: Path) -> None:
+    """Throw away a damaged asset and what a killed maker left; we hold the lock."""
+    shutil.rmtree(folder, ignore_errors=True)
+    for stale in folder.parent.glob(f".{folder.name}.*"):
+        if stale.is_dir():
+            shutil.rmtree(stale, ignore_errors=True)
+        else:
+            stale.unlink(missing_ok=True)  # of a checkpoint
 
 
 def _read(folder: Path, kind: str, key: str) -> Asset | None:
@@ -148,7 +154,7 @@ def _read(folder: Path, kind: str, key: str) -> Asset | None:
     try:
         about = read_json(folder / "asset.json")
         hashes = about.pop("sha256")
-        if digest(about) != key or not all(map(_NAME.fullmatch, hashes)):
+        if digest(about) != key or not all(map(NAME.fullmatch, hashes)):
             return None
         paths = {name: folder / f"{name}.npy" for name in hashes}
         if any(file_digest(path) != hashes[name] for name, path in paths.items()):

@@ -1,4 +1,4 @@
-"""A trial's checkpoint: one npz file, replaced in one step, read without trust in its making."""
+"""Checkpoints of trials and assets: an npz file each, replaced in one step, read without trust."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ _STATE = "_state"
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Where a trial was."""
+    """Where a trial, or the making of an asset, was."""
 
     arrays: Mapping[str, np.ndarray[Any, Any]]
     state: Any
     """Plain JSON, as the suite gave it."""
     streams: Mapping[str, Any]
-    """The states of the named numpy generators."""
+    """The states of a trial's named numpy generators."""
     curve: list[dict[str, float]]
 
 
 class CheckpointFile:
-    """The file in which a trial's checkpoint lies; its name holds the identity and the source."""
+    """The file in which a checkpoint lies; its name holds the identity and the source."""
 
     def __init__(self, path: Path) -> None:
         """`path` need not exist."""
@@ -57,3 +57,36 @@ class CheckpointFile:
         except (CorruptError, KeyError, TypeError, ValueError):
             self.path.unlink(missing_ok=True)
             return None
+
+
+class AssetCheckpoint:
+    """How far the making of an asset is, so that whoever makes it next goes on from there.
+
+    It belongs to the asset and not to a trial: any trial that needs the asset, in any process,
+    finds what a killed maker left. It is for the asset's maker alone. Only one maker runs at a
+    time, under the asset's lock, so nobody else reads or writes the file meanwhile. The store
+    removes it once the asset is finished.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """`path` lies beside the asset's folder and need not exist."""
+        self._file = CheckpointFile(path)
+
+    def load(self) -> Checkpoint | None:
+        """What was last saved on the way to this very asset, or None; a broken one counts as none.
+
+        It has no streams and no curve: an asset has neither.
+        """
+        return self._file.load()
+
+    def save(self, arrays: Mapping[str, np.ndarray[Any, Any]], state: Any) -> None:
+        """Keep all that is needed to go on exactly here; replaces the earlier one at once.
+
+        Args:
+            arrays: numbers, such as weights and momentum.
+            state: plain JSON, such as the step count and the state of a generator.
+
+        Raises:
+            StorageError: the cache folder cannot take it.
+        """
+        self._file.save(Checkpoint(arrays, state, {}, []))

@@ -12,13 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rlbench.core.assets import Asset, AssetStore
-from rlbench.core.checkpoint import Checkpoint, CheckpointFile
+from rlbench.core.checkpoint import AssetCheckpoint, Checkpoint, CheckpointFile
 from rlbench.core.data import DataSet, DataStore
 from rlbench.core.seeding import entropy, small_seed
 from rlbench.core.trial import Trial
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from rlbench.core.assets import Made
 
 Row = dict[str, float]
 
@@ -163,7 +165,7 @@ class Context:
         self,
         kind: str,
         params: Mapping[str, Any],
-        make: Callable[[], Mapping[str, np.ndarray[Any, Any]]],
+        make: Callable[[], Made],
         *,
         seed: int | None = None,
     ) -> Asset:
@@ -173,7 +175,23 @@ class Context:
             kind: what it is, such as `classifier`.
             params: plain JSON; with kind, seed and source they are its whole identity, so `make`
                 may depend on nothing else.
-            make: returns the arrays; draw its randomness from `seeding.generator(kind, …, seed)`.
+            make: returns the arrays, or their `npy.Rows` where they would fill the memory; draw
+                its randomness from `seeding.generator(kind, …, seed)`.
             seed: part of the identity; None for what has no chance in it.
         """
         return self._assets.get(kind, params, make, seed=seed)
+
+    def asset_checkpoint(
+        self, kind: str, params: Mapping[str, Any], *, seed: int | None = None
+    ) -> AssetCheckpoint:
+        """How far the asset of these arguments is; to be used inside its `make` only.
+
+        A long training saves here what it needs to go on. A later trial that needs the same asset
+        goes on from there, if the one that made it was killed.
+
+        Args:
+            kind: see `asset`.
+            params: see `asset`.
+            seed: see `asset`.
+        """
+        return AssetCheckpoint(self._assets.checkpoint_path(kind, params, seed=seed))

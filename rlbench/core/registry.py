@@ -21,7 +21,7 @@ from rlbench.core.bundled import bundled
 from rlbench.core.data import DataSpec, read_data_specs
 from rlbench.core.errors import MissingError, SpecError, UsageError, closest
 from rlbench.core.source import module_file
-from rlbench.core.spec import BaselineSpec, TaskSpec, read_baseline, read_tasks
+from rlbench.core.spec import BaselineSpec, TaskSpec, read_baselines, read_tasks
 from rlbench.core.suite import Suite
 
 S = TypeVar("S", TaskSpec, BaselineSpec)
@@ -82,8 +82,8 @@ class Registry:
                 for task in read_tasks(path, shown):
                     _add_unique(self.tasks, task.id, task)
         for path in sorted(baselines.rglob("*.toml")):
-            baseline = read_baseline(path, _shown(path, baselines, shown_root))
-            _add_unique(self.baselines, baseline.id, baseline)
+            for baseline in read_baselines(path, _shown(path, baselines, shown_root)):
+                _add_unique(self.baselines, baseline.id, baseline)
 
     @cached_property
     def _suites(self) -> Mapping[str, EntryPoint]:
@@ -130,7 +130,8 @@ class Registry:
     def find_baselines(self, patterns: str) -> list[BaselineSpec]:
         """Baselines by name or `suite/name`, glob, or several separated by commas.
 
-        A word with a colon is a user's own class; see `core.algorithm`.
+        A variant's name is `name+variant`; `name` alone is the default recipe. A word with a colon
+        is a user's own class; see `core.algorithm`.
 
         Raises:
             UsageError: a pattern matches nothing.

@@ -1,7 +1,9 @@
 """What a task and a baseline are: the typed form of the TOML files in `tasks/` and `baselines/`.
 
 A task file declares one task, or a family of tasks that differ in few keys: the top level holds
-what they share and each `[members.NAME]` table what is its own (merged over the shared keys).
+what they share and each `[members.NAME]` table what is its own (merged over the shared keys). In
+the same way the `[variants.NAME]` tables of a baseline file declare recipes of the same method with
+other parameters, each with its own title, source, deviations and card.
 """
 
 from __future__ import annotations
@@ -25,6 +27,10 @@ MAX_SPEC_BYTES = 1024 * 1024
 Tier = Literal["smoke", "small", "medium", "paper", "custom"]
 TIERS: tuple[Tier, ...] = ("smoke", "small", "medium", "paper")
 """The named budgets, smallest first; `custom` is what a changed budget turns any of them into."""
+
+_OF_THE_METHOD = ("suite", "name", "algorithm")
+_PROSE = ("title", "source", "deviations", "card")
+"""What a variant does not inherit: it would speak of the other recipe."""
 
 OFFICIAL_SEEDS: Mapping[str, tuple[int, ...]] = {
     "smoke": (0, 1),
@@ -69,6 +75,8 @@ class Published:
     source: str
     metric: str = ""
     note: str = ""
+    tier: Tier | None = None
+    """Shown only beside this baseline's own results at this tier; None: beside any results."""
 
 
 @dataclass(frozen=True)
@@ -198,6 +206,7 @@ class BaselineSpec:
 
     suite: str
     name: str
+    """Of the method; its variants share it."""
     version: int
     title: str
     algorithm: str
@@ -217,10 +226,14 @@ class BaselineSpec:
     file: str = ""
     own: bool = False
     """A user's own class, given by path or module on the command line."""
+    variant: str = ""
+    """Which recipe of several for the method; empty for the default one."""
 
     def __post_init__(self) -> None:
         check_name("suite", self.suite)
         check_name("name", self.name)
+        if self.variant:
+            check_name("variant", self.variant)
         if self.version < 1:
             raise ValueError(f"version: expected an integer from 1, found {self.version}")
         _check_tiers("tiers", self.tiers)
@@ -235,9 +248,19 @@ class BaselineSpec:
             param.check(f"params.{name}.value", param.value)
 
     @property
-    def id(self) -> str:
-        """`suite/name`."""
+    def method(self) -> str:
+        """`suite/name`, whatever the variant."""
         return f"{self.suite}/{self.name}"
+
+    @property
+    def row(self) -> str:
+        """`name` or `name+variant`, as typed on the command line."""
+        return f"{self.name}+{self.variant}" if self.variant else self.name
+
+    @property
+    def id(self) -> str:
+        """`suite/name` or `suite/name+variant`."""
+        return f"{self.suite}/{self.row}"
 
 
 def check_name(key: str, name: str) -> None:
@@ -278,14 +301,9 @@ def read_toml(path: Path) -> dict[str, Any]:
 def read_tasks(path: Path, shown: str) -> list[TaskSpec]:
     """The tasks that a file declares; `shown` is the path that error messages and cards name."""
     table = read_toml(path)
-    members = table.pop("members", None)
-    if members is None:
+    if "members" not in table:
         return [_task(table, shown, "")]
-    if not isinstance(members, dict) or not members:
-        raise SpecError(f"{shown}: members: expected one table per task, found {members!r:.60}")
-    for name, own in members.items():
-        if not isinstance(own, dict):
-            raise SpecError(f"{shown}: members.{name}: expected a table, found {own!r:.60}")
+    members = _tables(table, "members", "task", shown)
     return [
         _task(_merge(table, {"name": f"{table.get('family', '')}-{name}", **own}), shown, name)
         for name, own in members.items()
@@ -297,9 +315,37 @@ def _task(table: dict[str, Any], shown: str, member: str) -> TaskSpec:
     return decode(TaskSpec, {**table, "file": shown}, where)
 
 
-def read_baseline(path: Path, shown: str) -> BaselineSpec:
-    """The baseline that a file declares."""
-    return decode(BaselineSpec, {**read_toml(path), "file": shown}, shown)
+def read_baselines(path: Path, shown: str) -> list[BaselineSpec]:
+    """The recipe that a file declares, and its variants; `shown` is as in `read_tasks`."""
+    table = read_toml(path)
+    variants = _tables(table, "variants", "variant", shown) if "variants" in table else {}
+    recipe = decode(BaselineSpec, {**table, "file": shown}, shown)
+    return [recipe, *(_variant(table, name, own, shown) for name, own in variants.items())]
+
+
+def _variant(table: dict[str, Any], name: str, own: dict[str, Any], shown: str) -> BaselineSpec:
+    where = f"{shown} (variants.{name})"
+    for key in _OF_THE_METHOD:
+        if key in own:
+            raise SpecError(f"{where}: {key}: a variant has its recipe's, found {own[key]!r:.60}")
+    params, changed = table.get("params", {}), own.get("params")
+    for key in changed if isinstance(changed, dict) else ():
+        if key not in params:
+            raise SpecError(f"{where}: params.{key}: not in the recipe{closest(key, params)}")
+    shared = {key: value for key, value in table.items() if key not in _PROSE}
+    merged = _merge(shared, {**own, "variant": name, "file": shown})
+    return decode(BaselineSpec, merged, where)
+
+
+def _tables(table: dict[str, Any], key: str, each: str, shown: str) -> dict[str, dict[str, Any]]:
+    """Take the tables under `key` out of a file's table, by name."""
+    found = table.pop(key)
+    if not isinstance(found, dict) or not found:
+        raise SpecError(f"{shown}: {key}: expected one table per {each}, found {found!r:.60}")
+    for name, own in found.items():
+        if not isinstance(own, dict):
+            raise SpecError(f"{shown}: {key}.{name}: expected a table, found {own!r:.60}")
+    return found
 
 
 def _merge(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:

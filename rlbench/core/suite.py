@@ -126,7 +126,8 @@ class View:
     """A suite's own tables and figures, made from records, under the suite's heading in a report.
 
     `build` gets the frame of `rlbench.load_results` (one suite, one tier, one source) and returns
-    what to show, in order; nothing when the records do not suffice. Their names differ.
+    what to show, in order; nothing when the records do not suffice. Their names differ. Where the
+    reference's records stand beside the user's own, their `row` is marked.
     """
 
     name: str

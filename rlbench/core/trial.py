@@ -68,8 +68,12 @@ class Trial:
 
     @property
     def variant(self) -> str:
-        """A readable name for what was overridden; empty for the recipe itself."""
-        words = [f"{name}={value}" for name, value in sorted(self.overrides.items())]
+        """The recipe's variant and what was overridden; empty for the default recipe itself.
+
+        Only the recipe's variant comes first and has no `=`.
+        """
+        words = [self.baseline.variant] if self.baseline.variant else []
+        words += [f"{name}={value}" for name, value in sorted(self.overrides.items())]
         if self.tier != self.base_tier:
             words.append(f"from-{self.base_tier}")
         text = ",".join(words)
@@ -106,7 +110,7 @@ class Trial:
                 "spec_sha256": self.task.sha256,
             },
             "baseline": {
-                "id": self.baseline.id,
+                "id": self.baseline.method,
                 "version": self.baseline.version,
                 "algorithm": self.baseline.algorithm.rpartition(":")[2],
                 "params": dict(self.params),

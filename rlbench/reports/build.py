@@ -17,6 +17,7 @@ from rlbench.reports.escape import slug
 from rlbench.reports.extras import (
     ShownTable,
     ShownView,
+    apart,
     load_registry,
     published,
     shown_views,
@@ -43,7 +44,8 @@ class Report:
     plots: tuple[Path, ...]
     families: tuple[FamilyTable, ...]
     problems: tuple[str, ...]
-    """One line for each corrupt record or view that had to be left out."""
+    """One line for each corrupt record or view that had to be left out, and for what cannot stand
+    side by side."""
     corrupt: bool
     """Whether a record was left out because it is corrupt."""
 
@@ -112,6 +114,7 @@ def build_report(
     registry, problems = load_registry()
     families = family_tables(frame)
     views, more = shown_views(frame, registry)
+    sources = apart(frame)
     lines = lines_of(frame)
     sections = _sections(families, lines, registry)
     page = Page(
@@ -121,7 +124,7 @@ def build_report(
         origins=origins(lines),
         commands=commands(lines),
         counts=_counts(lines),
-        notes=_page_notes(corrupt),
+        notes=[*_page_notes(corrupt), *sources],
     )
     files = {**_files(folder, sections), **_view_files(folder, views)}
     for path, data in files.items():
@@ -132,7 +135,7 @@ def build_report(
         tables=tuple(path for path in files if path.parent.name == "tables"),
         plots=tuple(path for path in files if path.parent.name == "plots"),
         families=tuple(families),
-        problems=(*corrupt, *problems, *more),
+        problems=(*corrupt, *problems, *more, *sources),
         corrupt=bool(corrupt),
     )
 

@@ -6,8 +6,10 @@ still make a whole report.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from itertools import product
+from typing import TYPE_CHECKING, Literal
 
 from rlbench.core.errors import RlbenchError
 from rlbench.core.registry import Registry
@@ -15,13 +17,15 @@ from rlbench.core.suite import DotPlot, Exhibit, HeatMap, Picture, RankAxis, Tab
 from rlbench.reports.drawing import Plot
 from rlbench.reports.escape import slug
 from rlbench.reports.exhibits import draw
-from rlbench.reports.families import FamilyTable
+from rlbench.reports.families import REFERENCE_MARK, FamilyTable
 from rlbench.reports.grid import Entry, Grid
 from rlbench.reports.viewtable import frame_csv, frame_grid
 
 if TYPE_CHECKING:
     import pandas as pd
 
+Where = Literal["local", "reference", "both"]
+"""Whose records a view shows."""
 _PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -56,7 +60,7 @@ class ShownView:
     suite: str
     tier: str
     source: str
-    where: str
+    where: Where
     name: str
     title: str
     doc: str
@@ -93,9 +97,9 @@ def published(table: FamilyTable, registry: Registry) -> Grid | None:
 
 
 def shown_views(frame: pd.DataFrame, registry: Registry) -> tuple[list[ShownView], list[str]]:
-    """The views of every suite, for each tier, source and origin of records apart.
+    """The views of every suite, for each tier and source apart; tier `custom` has none.
 
-    The user's own records and the reference never meet in one view, and tier `custom` has none.
+    The user's own rows stand beside the reference's (see `_parts`) where both come from one source.
 
     Returns:
         What they show, and one line for each view or suite that could not be used.
@@ -113,15 +117,55 @@ def shown_views(frame: pd.DataFrame, registry: Registry) -> tuple[list[ShownView
             problems.append(f"views of suite '{suite}' are left out: {error}")
             continue
         own = official[official["suite"] == suite]
-        for (tier, source, where), part in own.groupby(["tier", "source", "where"]):
-            for view in views:
-                items, problem = _build(view, part.reset_index(drop=True))
+        for (tier, source), records in own.groupby(["tier", "source"]):
+            for (where, part), view in product(_parts(records), views):
+                items, problem = _build(view, part)
                 if problem:
                     problems.append(f"view '{view.name}' of suite '{suite}' failed: {problem}")
                 if items:
-                    key = (suite, str(tier), str(source), str(where))
+                    key = (suite, str(tier), str(source), where)
                     found.append(ShownView(*key, view.name, view.title, view.doc, items))
     return found, problems
+
+
+def _parts(records: pd.DataFrame) -> Iterator[tuple[Where, pd.DataFrame]]:
+    """What the views of one tier and source are built from.
+
+    First the user's records with those that the reference has on the tasks that the user has
+    completed, whose rows are marked. Then the reference by itself, if it has other tasks too.
+    """
+    local = records["where"] == "local"
+    completed = set(records["protocol"][local & records["complete"]])
+    shared = ~local & records["protocol"].isin(completed)
+    if local.any():
+        both = records[local | shared].reset_index(drop=True)
+        both["row"] = both["row"].mask(both["where"] == "reference", both["row"] + REFERENCE_MARK)
+        yield "both" if shared.any() else "local", both
+    if not (local | shared).all():
+        yield "reference", records[~local].reset_index(drop=True)
+
+
+def apart(frame: pd.DataFrame) -> list[str]:
+    """One line for each suite and tier where the user's records come from other code.
+
+    They stand in no table and no view beside the reference then.
+    """
+    lines = []
+    for (suite, tier), records in frame[frame["tier"] != "custom"].groupby(["suite", "tier"]):
+        local, reference = (
+            set(records["source"][records["where"] == where]) for where in ("local", "reference")
+        )
+        if reference and (others := sorted(local - reference)):
+            lines.append(
+                f"suite '{suite}', tier {tier}: your records of source {_short(others)} and the"
+                f" reference ones of source {_short(sorted(reference))} come from different code,"
+                " so they do not stand side by side"
+            )
+    return lines
+
+
+def _short(sources: Sequence[str]) -> str:
+    return ", ".join(source[:12] for source in sources)
 
 
 def _build(view: View, frame: pd.DataFrame) -> tuple[tuple[Shown, ...], str]:

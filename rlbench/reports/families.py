@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 TIER_ORDER = (*reversed(TIERS), "custom")
 """As reports show them: the most costly first."""
+REFERENCE_MARK = " (reference)"
+"""Behind the name of a row of the records that come with rlbench."""
 REPS = 10_000
 """Bootstrap replicates of each interval: the ends then move by about 1 % of the width."""
 
@@ -147,7 +149,7 @@ def _table(key: Key, lines: list[Line]) -> FamilyTable:
         for line in found:
             cells[place[line["protocol"]]].append(line)
         reference = where == "reference"
-        label = f"{name} (reference)" if reference else name
+        label = name + REFERENCE_MARK * reference
         scores = tuple(score_cell(cell) if cell else None for cell in cells)
         rows.append(Row(label, name, reference, scores))
         notes += [

@@ -17,7 +17,7 @@ from itertools import groupby
 from rlbench.core.files import digest
 from rlbench.reports.drawing import Plot
 from rlbench.reports.escape import for_html, slug
-from rlbench.reports.extras import Shown, ShownPicture, ShownTable, ShownView
+from rlbench.reports.extras import Shown, ShownPicture, ShownTable, ShownView, Where
 from rlbench.reports.families import FamilyTable, Row
 from rlbench.reports.grid import Entry, Grid, family_grid, metrics_line
 from rlbench.reports.svg import inline_svg
@@ -241,8 +241,15 @@ def view_anchor(view: ShownView) -> str:
     return f"{words}-{digest([view.source, view.where, view.suite, view.name])[:6]}"
 
 
+_WHOSE: Mapping[Where, str] = {
+    "local": "",
+    "reference": ", reference records",
+    "both": ", your records and the reference ones on the same tasks",
+}
+
+
 def _view(view: ShownView) -> str:
-    where = ", reference records" if view.where == "reference" else ""
+    where = _WHOSE[view.where]
     doc = f"{view.doc} " if view.doc else ""
     anchor = view_anchor(view)
     parts = [

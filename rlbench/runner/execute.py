@@ -164,7 +164,7 @@ def _record(
             official_seeds=list(task.official_seeds(trial.tier)),
         ),
         baseline=BaselineRef(
-            id=trial.baseline.id,
+            id=trial.baseline.method,
             version=trial.baseline.version,
             variant=trial.variant,
             algorithm=_relative(trial.baseline.algorithm),
@@ -248,7 +248,7 @@ def command(trial: Trial) -> str:
         "rlbench",
         "run",
         trial.task.id,
-        _relative(trial.baseline.algorithm) if own else trial.baseline.name,
+        _relative(trial.baseline.algorithm) if own else trial.baseline.row,
         *(f"{name}={_toml(value)}" for name, value in sorted(trial.overrides.items())),
         "--tier",
         trial.base_tier,

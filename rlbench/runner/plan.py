@@ -105,7 +105,7 @@ def find_trials(registry: Registry, wish: Wish) -> tuple[list[Trial], int]:
             if reason is None:
                 trials += _trials(registry, task, baseline, wish)
             elif named and task.id in outright:
-                raise UsageError(f"{task.id} and {baseline.name} do not fit: {reason}")
+                raise UsageError(f"{task.id} and {baseline.row} do not fit: {reason}")
             else:
                 skipped += 1
     if not trials:
@@ -122,7 +122,7 @@ def _baselines_for(
     if catalogue:
         for baseline in registry.find_baselines(catalogue):
             if baseline.suite == task.suite:
-                yield baseline, baseline.name in words or baseline.id in words
+                yield baseline, baseline.row in words or baseline.id in words
     for word in filter(is_own, words):
         yield with_absolute_path(own_baseline(word, task.suite, wish.overrides or {})), True
     if not words:

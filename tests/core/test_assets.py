@@ -3,15 +3,20 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from rlbench.core.assets import Asset, AssetStore, cache_folder, list_assets
+from rlbench.core.checkpoint import AssetCheckpoint
 from rlbench.core.errors import StorageError
+from rlbench.core.npy import Rows
 
 Arrays = dict[str, np.ndarray[Any, Any]]
 SOURCE = "s" * 64
@@ -29,7 +34,11 @@ class Maker:
 
 
 def get(
-    root: Path, make: Callable[[], Arrays], source: str = SOURCE, seed: int = 0, **params: Any
+    root: Path,
+    make: Callable[[], Arrays | Rows],
+    source: str = SOURCE,
+    seed: int = 0,
+    **params: Any,
 ) -> Asset:
     return AssetStore(root, source).get("numbers", params, make, seed=seed)
 
@@ -79,6 +88,81 @@ def test_shape_and_type_survive(tmp_path: Path, array: np.ndarray[Any, Any]) -> 
     assert found.shape == array.shape
     assert found.dtype == array.dtype
     np.testing.assert_array_equal(found, array)
+
+
+@given(st.integers(0, 40), st.integers(1, 12), st.sampled_from(["<f4", "|u1", "<i8", "<U3"]))
+def test_rows_that_come_in_parts_leave_the_bytes_of_whole_arrays(
+    n: int, step: int, dtype: str
+) -> None:
+    whole = {
+        "x": np.arange(n * 6).reshape(n, 3, 2).astype(dtype),
+        "y": np.arange(n, dtype=np.int64),
+    }
+    starts = range(0, max(n, 1), step)
+    parts = ({name: a[start : start + step] for name, a in whole.items()} for start in starts)
+    with tempfile.TemporaryDirectory() as folder:
+        roots = [Path(folder, name) for name in ("whole", "rows")]
+        get(roots[0], lambda: whole)
+        get(roots[1], lambda: Rows(n, parts))
+        files = [
+            {path.name: path.read_bytes() for path in folder_of(root).iterdir()} for root in roots
+        ]
+    assert files[0] == files[1]
+    assert len(files[0]) == 3
+
+
+@pytest.mark.parametrize(
+    ("n", "parts", "message"),
+    [
+        (4, [{"x": np.zeros((3, 2))}], "'x': 1 rows are missing"),
+        (2, [{"x": np.zeros((3, 2))}], r"at most 2 more rows float64 \(2,\), found 3"),
+        (6, [{"x": np.zeros((3, 2))}, {"x": np.zeros((3, 1))}], r"found 3 float64 \(1,\)"),
+        (6, [{"x": np.zeros((3, 2))}, {"x": np.zeros((3, 2), np.float32)}], "found 3 float32"),
+        (6, [{"x": np.zeros((3, 2))}, {"y": np.zeros((3, 2))}], r"expected \['x'\], found"),
+        (1, [{"x": np.array([object()])}], "Object arrays"),
+        (0, [], "expected one part at least"),
+    ],
+)
+def test_parts_that_do_not_fit_together_are_refused(
+    tmp_path: Path, n: int, parts: list[Arrays], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        get(tmp_path, lambda: Rows(n, parts))
+    assert not list(tmp_path.glob("assets/numbers/*/"))
+
+
+def test_what_makes_the_rows_fails_under_its_own_name(tmp_path: Path) -> None:
+    def parts() -> Iterator[Arrays]:
+        yield {"x": np.zeros((1, 2))}
+        raise OSError("the camera is broken")
+
+    with pytest.raises(OSError, match="the camera is broken"):
+        get(tmp_path, lambda: Rows(2, parts()))
+    assert not list(tmp_path.glob("assets/numbers/*/"))
+
+
+LARGE = """
+import resource, sys, pathlib
+import numpy as np
+from rlbench.core.assets import AssetStore
+from rlbench.core.npy import Rows
+peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+store = AssetStore(pathlib.Path(sys.argv[1]), "s" * 64)
+def of(parts):
+    return Rows(250 * parts, ({"x": np.full((250, 1024), i, np.float32)} for i in range(parts)))
+store.get("numbers", {}, lambda: of(2), seed=0)
+before = peak()
+asset = store.get("numbers", {}, lambda: of(128), seed=1)
+print(asset["x"].nbytes // 1024, peak() - before)
+"""
+
+
+def test_memory_does_not_grow_with_the_number_of_rows(tmp_path: Path) -> None:
+    words = [sys.executable, "-c", LARGE, str(tmp_path)]
+    answer = subprocess.run(words, text=True, capture_output=True, check=True).stdout
+    size, growth = map(int, answer.split())  # KiB
+    assert size == 128_000
+    assert growth < size / 8
 
 
 def flip(path: Path) -> None:
@@ -154,6 +238,39 @@ def test_what_a_killed_maker_left_is_swept_away(tmp_path: Path) -> None:
     (folder / "x.npy").unlink()
     get(tmp_path, Maker())
     assert not leftover.exists()
+
+
+def checkpoint(root: Path, source: str = SOURCE, seed: int = 0, **params: Any) -> AssetCheckpoint:
+    return AssetCheckpoint(AssetStore(root, source).checkpoint_path("numbers", params, seed=seed))
+
+
+def test_what_a_killed_maker_saved_is_found_by_the_next_and_by_nobody_else(tmp_path: Path) -> None:
+    def killed() -> Arrays:
+        checkpoint(tmp_path, n=3).save({"w": np.arange(3)}, {"done": 2})
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        get(tmp_path, killed, n=3)
+
+    found = checkpoint(tmp_path, n=3).load()
+    assert found is not None
+    assert found.arrays["w"].tolist() == [0, 1, 2]
+    assert found.state == {"done": 2}
+    for other in ({"n": 4}, {"n": 3, "seed": 1}, {"n": 3, "source": "t" * 64}):
+        assert checkpoint(tmp_path, **other).load() is None
+
+
+def test_a_finished_asset_leaves_no_checkpoint(tmp_path: Path) -> None:
+    checkpoint(tmp_path).save({}, {"done": 2})
+    path = AssetStore(tmp_path, SOURCE).checkpoint_path("numbers", {}, seed=0)
+    half_saved = path.with_name(f".{path.name}.abc.tmp")
+    half_saved.write_bytes(b"x")
+
+    get(tmp_path, Maker())
+
+    assert checkpoint(tmp_path).load() is None
+    assert not half_saved.exists()
+    assert len(list(list_assets(tmp_path))) == 1
 
 
 RACER = """

@@ -17,7 +17,7 @@ from rlbench.core.spec import (
     ReferencePoints,
     TaskSpec,
     check_name,
-    read_baseline,
+    read_baselines,
     read_tasks,
 )
 
@@ -71,10 +71,15 @@ def tasks_of(text: str, folder: Path) -> list[TaskSpec]:
     return read_tasks(path, "tasks/toy/spec.toml")
 
 
-def baseline_of(text: str, folder: Path) -> BaselineSpec:
+def baselines_of(text: str, folder: Path) -> list[BaselineSpec]:
     path = folder / "spec.toml"
     path.write_text(text, encoding="utf-8")
-    return read_baseline(path, "baselines/toy/spec.toml")
+    return read_baselines(path, "baselines/toy/spec.toml")
+
+
+def baseline_of(text: str, folder: Path) -> BaselineSpec:
+    (baseline,) = baselines_of(text, folder)
+    return baseline
 
 
 def test_a_file_declares_one_task(tmp_path: Path) -> None:
@@ -165,9 +170,62 @@ def test_a_wrong_baseline_file_gets_one_line_that_names_file_and_key(
 def test_what_is_no_toml_is_refused_in_one_line(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "spec.toml"
     path.write_bytes(content)
-    for read in (read_tasks, read_baseline):
+    for read in (read_tasks, read_baselines):
         with pytest.raises(SpecError, match=r"spec\.toml: (not valid TOML|larger than)"):
             read(path, "shown")
+
+
+VARIANTS = """
+[variants.fast]
+title = "Fast"
+source = "another paper"
+[variants.fast.params]
+lr.value = 0.9
+[variants.long]
+title = "Long"
+source = "a thesis"
+tiers.smoke.steps = 7
+"""
+
+
+def test_variants_differ_from_their_recipe_in_what_they_say_and_in_prose(tmp_path: Path) -> None:
+    about = 'deviations = ["No warm-up."]\ncard = "Guesses."\n'
+    recipe, fast, long = baselines_of(about + BASELINE + VARIANTS, tmp_path)
+
+    assert [spec.id for spec in (fast, long)] == [f"{recipe.id}+fast", f"{recipe.id}+long"]
+    assert {spec.method for spec in (recipe, fast, long)} == {recipe.id}
+    assert (fast.params["lr"].value, fast.params["lr"].high) == (0.9, 1.0)
+    assert fast.params["steps"] == recipe.params["steps"]
+    assert (fast.tiers, long.tiers) == (recipe.tiers, {"smoke": {"steps": 7}})
+    assert (fast.title, fast.source, fast.deviations, fast.card) == (
+        "Fast", "another paper", (), "",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("lr.value", "step.value", "(variants.fast): params.step: not in the recipe; did you mean"),
+        ("lr.value = 0.9", "lr.value = 1.5", "params.lr.value: expected at most 1"),
+        ('title = "Fast"', 'name = "x"', "(variants.fast): name: a variant has its recipe's"),
+        ('title = "Fast"', 'algorithm = "m:C"', "algorithm: a variant has its recipe's"),
+        ('title = "Fast"\n', "", "(variants.fast): title: missing; expected text"),
+        ('source = "a thesis"\n', "", "(variants.long): source: missing; expected text"),
+        ("variants.fast", 'variants."a+b"', "variant: expected lower-case letters"),
+        ("[variants.fast.params]\nlr.value = 0.9", "params = 3", "params: expected a table"),
+        (VARIANTS, "[variants]\n", "variants: expected one table per variant"),
+        (VARIANTS, "[variants]\nfast = 3\n", "variants.fast: expected a table"),
+    ],
+)
+def test_a_wrong_variant_gets_one_line_that_names_file_and_key(
+    tmp_path: Path, old: str, new: str, message: str
+) -> None:
+    assert old in VARIANTS
+    with pytest.raises(SpecError) as caught:
+        baselines_of(BASELINE + VARIANTS.replace(old, new), tmp_path)
+    assert str(caught.value).startswith("baselines/toy/spec.toml")
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["", "A", "a/b", "..", ".a", "-a", "a b", "a\n", "ä", "a" * 65])
@@ -262,6 +320,6 @@ def test_every_bundled_task_file_is_well_formed(path: Path) -> None:
 
 @pytest.mark.parametrize("path", bundled_files("baselines"), ids=lambda path: path.name)
 def test_every_bundled_baseline_file_is_well_formed(path: Path) -> None:
-    baseline = read_baseline(path, path.name)
-    assert baseline.suite == path.relative_to(bundled("baselines")).parts[0]
-    assert baseline.source
+    for baseline in read_baselines(path, path.name):
+        assert baseline.suite == path.relative_to(bundled("baselines")).parts[0]
+        assert baseline.source

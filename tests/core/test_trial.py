@@ -97,6 +97,24 @@ def test_an_override_changes_the_variant_and_only_a_budget_changes_the_tier(tria
     assert "custom" in longer.label
 
 
+def test_a_recipes_variant_comes_before_what_the_user_changed(trial: Trial) -> None:
+    baseline = replace(trial.baseline, variant="fast")
+    fast = replace(trial, baseline=baseline)
+    wider = replace(fast, overrides={"net": "large", "lr": 0.1})
+    longer = replace(fast, overrides={"steps": 7})
+
+    assert (fast.variant, fast.cell.row, fast.tier) == ("fast", "guess+fast", "small")
+    assert wider.variant == "fast,lr=0.1,net=large"
+    assert (longer.variant, longer.tier) == ("fast,steps=7,from-small", "custom")
+
+
+def test_a_recipes_variant_asks_what_the_same_parameters_ask(trial: Trial) -> None:
+    """Its name is a label, like that of an override."""
+    fast = replace(trial, baseline=replace(trial.baseline, variant="fast"))
+    assert fast.identity == trial.identity
+    assert replace(fast, params={**fast.params, "lr": 0.9}).identity != trial.identity
+
+
 @given(overrides)
 def test_a_variant_is_a_safe_path_component(changes: dict[str, Any]) -> None:
     assert VARIANT.fullmatch(bare_trial(changes).variant)
@@ -111,6 +129,7 @@ def test_a_variant_is_a_safe_path_component(changes: dict[str, Any]) -> None:
 def test_different_overrides_never_share_a_variant(a: dict[str, Any], b: dict[str, Any]) -> None:
     differ = list(map(repr, sorted(a.items()))) != list(map(repr, sorted(b.items())))
     assert (bare_trial(a).variant != bare_trial(b).variant) is differ
+    assert bare_trial(a, variant="fast").variant != bare_trial(b).variant
 
 
 def test_a_long_variant_still_tells_from_which_tier_it_comes() -> None:
@@ -118,12 +137,12 @@ def test_a_long_variant_still_tells_from_which_tier_it_comes() -> None:
     assert bare_trial(changes, "smoke").variant != bare_trial(changes, "small").variant
 
 
-def bare_trial(changes: Mapping[str, Any], tier: str = "small") -> Trial:
+def bare_trial(changes: Mapping[str, Any], tier: str = "small", variant: str = "") -> Trial:
     points = ReferencePoints(Point(0, ""), Point(1, ""))
     tiers: dict[str, dict[str, Any]] = {"smoke": {}, "small": {}}
     task = TaskSpec("toy", "alpha", 1, "", "greek", "real", "score", points, tiers)
     params = {"steps": Param(1, "", budget=True)}
-    baseline = BaselineSpec("toy", "guess", 1, "", "m:C", "", params)
+    baseline = BaselineSpec("toy", "guess", 1, "", "m:C", "", params, variant=variant)
     return Trial(task, baseline, {}, changes, tier, 0)
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rlbench.learn.recurrent import MAX_STRETCH, Kind, Memory, pack, restart
+from rlbench.learn.recurrent import BUCKET_COST, STEP_COST, Kind, Memory, pack, restart
 
 KINDS: tuple[Kind, ...] = ("lstm", "gru", "none")
 
@@ -50,12 +52,29 @@ def test_a_segment_is_one_stretch_of_an_episode(done: torch.Tensor) -> None:
             assert ended[-1] or time[-1] == len(done) - 1
 
 
-@given(endings())
-def test_padding_is_bounded_by_the_stretch_of_a_bucket(done: torch.Tensor) -> None:
-    packing = pack(done)
+def cost(shapes: Iterable[tuple[int, int]]) -> int:
+    return sum(BUCKET_COST + length * (STEP_COST["cpu"] + count) for length, count in shapes)
 
-    for real in packing.split(packing.real):
-        assert real.sum(0).min() * MAX_STRETCH >= real.shape[0]
+
+@given(endings())
+def test_no_other_cut_of_the_sorted_segments_into_buckets_is_cheaper(done: torch.Tensor) -> None:
+    packing = pack(done)
+    lengths = sorted(
+        (int(n) for real in packing.split(packing.real) for n in real.sum(0)), reverse=True
+    )
+    # brute force over where the first `m` segments are cut, the shortest cut last
+    best = [0]
+    for m in range(1, len(lengths) + 1):
+        best.append(min(best[i] + cost([(lengths[i], m - i)]) for i in range(m)))
+
+    assert cost(packing.shapes) == best[-1]
+
+
+def test_segments_of_very_different_lengths_do_not_share_a_bucket() -> None:
+    done = torch.zeros(250, 40, dtype=torch.bool)
+    done[9::10, 20:] = True
+
+    assert pack(done).shapes == ((250, 20), (10, 500))
 
 
 @pytest.mark.parametrize("kind", KINDS)

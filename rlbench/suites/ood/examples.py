@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +35,31 @@ def unlabelled(x: Array) -> Examples:
     return Examples(x, np.full(len(x), UNLABELLED, dtype=np.int64))
 
 
+@dataclass(frozen=True)
+class Part:
+    """Labelled examples that are read a few at a time: a set, or a part of a published one."""
+
+    y: Array
+    """Class indices, int64 (n,); -1 where there is none."""
+    take: Callable[[Array], Array]
+    """Reads the examples of these indices only; see `Examples.x`."""
+
+    @classmethod
+    def of(cls, examples: Examples) -> Part:
+        """What is in memory already."""
+        return cls(examples.y, lambda chosen: examples.x[chosen])
+
+    def rows(self, count: int) -> Iterator[Examples]:
+        """All in order, at most `count` at a time; one empty `Examples` where there are none."""
+        for start in range(0, max(len(self.y), 1), count):
+            chosen = np.arange(start, min(start + count, len(self.y)))
+            yield Examples(self.take(chosen), self.y[chosen])
+
+    def whole(self) -> Examples:
+        """All at once, for a set that fits into memory."""
+        return Examples(self.take(np.arange(len(self.y))), self.y)
+
+
 Classes = tuple[int, ...]
 Maker = Callable[[np.random.Generator, Classes, int], Examples]
 """Draws n examples of the named classes; y counts the classes in the order given."""
@@ -65,13 +90,13 @@ class Drawn:
         """What it can be asked for."""
         return tuple(self.makers)
 
-    def load(self, ref: SetRef, split: Split, n: int, seed: int, files: DataSet | None) -> Examples:
+    def load(self, ref: SetRef, split: Split, n: int, seed: int, files: DataSet | None) -> Part:
         """Draw `n` examples; see `sources.load`."""
         if n < 1:
             raise UsageError(f"source '{ref.source}' is drawn to size: expected n >= 1, found {n}")
         rng = generator("ood", ref.source, split, *([seed] if self.seeded else []))
         classes = ref.classes or tuple(range(self.classes))
-        return self.makers[split](rng, classes, n)
+        return Part.of(self.makers[split](rng, classes, n))
 
 
 @dataclass(frozen=True)
@@ -97,7 +122,7 @@ class Fixed:
         """What it can be asked for."""
         return tuple(self.shares)
 
-    def load(self, ref: SetRef, split: Split, n: int, seed: int, files: DataSet | None) -> Examples:
+    def load(self, ref: SetRef, split: Split, n: int, seed: int, files: DataSet | None) -> Part:
         """The first `n` examples of the split (0: all); see `sources.load`. `seed` has no say."""
         whole = self.read(files)
         order = generator("ood", ref.source, "order").permutation(len(whole.y))
@@ -111,22 +136,7 @@ class Fixed:
                 f" for, expected at least {n}"
             )
         chosen = chosen[: n or None]
-        return Examples(whole.x[chosen], relabelled(whole.y[chosen], ref.classes))
-
-
-@dataclass(frozen=True)
-class Part:
-    """A part of a published set, such as its training images, in upstream order."""
-
-    y: Array
-    """Class indices, int64 (n,); -1 where there is none."""
-    take: Callable[[Array], Array]
-    """Reads the images of these indices only; see `Examples.x`."""
-
-    @classmethod
-    def of(cls, examples: Examples) -> Part:
-        """A part that is in memory already."""
-        return cls(examples.y, lambda chosen: examples.x[chosen])
+        return Part(relabelled(whole.y[chosen], ref.classes), lambda i: whole.x[chosen[i]])
 
 
 @dataclass(frozen=True)
@@ -178,7 +188,7 @@ class Published:
         """What it can be asked for."""
         return tuple(self.cuts)
 
-    def load(self, ref: SetRef, split: Split, n: int, seed: int, files: DataSet | None) -> Examples:
+    def load(self, ref: SetRef, split: Split, n: int, seed: int, files: DataSet | None) -> Part:
         """At most `n` examples of the split (0: all); see `sources.load`. `seed` has no say."""
         if files is None:
             raise MissingError(f"source '{ref.source}' is read from files, and none were given")
@@ -194,7 +204,7 @@ class Published:
                 f" expected at least {max(n, 1)} and one of each class, found {n} asked for"
             )
         chosen = np.sort(np.concatenate([g[: n * len(g) // total if n else None] for g in groups]))
-        return Examples(part.take(chosen), relabelled(part.y[chosen], ref.classes))
+        return Part(relabelled(part.y[chosen], ref.classes), lambda i: part.take(chosen[i]))
 
 
 Source = Drawn | Fixed | Published

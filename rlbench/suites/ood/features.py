@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from rlbench.core.assets import Asset
 from rlbench.core.context import Context
 from rlbench.core.errors import RlbenchError, UsageError
+from rlbench.core.npy import Rows
 from rlbench.suites.ood.classifiers import Classifier
 from rlbench.suites.ood.material import Training
 from rlbench.suites.ood.networks import ImageClassifier
@@ -25,7 +26,7 @@ from rlbench.suites.ood.params import OodParams, Protocol, SetRef
 from rlbench.suites.ood.params import Split as SplitName
 from rlbench.suites.ood.sets import Sets, is_trained
 from rlbench.suites.ood.splits import Head, Split
-from rlbench.suites.ood.stream import rows_of
+from rlbench.suites.ood.stream import read_rows, rows_of
 from rlbench.suites.ood.thinned import ThinnedTraining
 from rlbench.suites.ood.trainer import Trainer
 
@@ -79,16 +80,11 @@ class Pipeline:
         """
         about = {"network": self.trainer.about, "set": self.sets.identity(ref, split)}
 
-        def make() -> dict[str, Array]:
+        def make() -> Rows:
             found = self.sets.examples(ref, split)
             self._check_shape(ref, found["x"])
-            outputs = self._forward(found["x"])
-            if not all(np.isfinite(array).all() for array in outputs.values()):
-                raise RlbenchError(
-                    f"{self.task.classifier} on {ref.source}: outputs are not finite; its training"
-                    f" on {self.task.id.source} diverged"
-                )
-            return {**outputs, "labels": found["y"]}
+            parts = zip(self._forward(ref, found["x"]), _cut(found["y"]), strict=True)
+            return Rows(len(found["y"]), ({**made, "labels": y} for made, y in parts))
 
         return self.ctx.asset("ood-features", about, make, seed=self.sets.seed)
 
@@ -100,22 +96,25 @@ class Pipeline:
                 f" {self.task.id.source}"
             )
 
-    def _forward(self, x: Array) -> dict[str, Array]:
+    def _forward(self, ref: SetRef, x: Array) -> Iterator[dict[str, Array]]:
         network: Any = self.network
-        classifies = self.classifying is self
-        names = ("features", "logits") if classifies else ("features",)
-        parts: dict[str, list[Array]] = {name: [] for name in names}
         for inputs in self._batches(x):
             with torch.inference_mode():
-                embedded = network.embed(inputs)
-                parts["features"].append(embedded.cpu().numpy())
-                if classifies:
-                    parts["logits"].append(network.head(embedded).cpu().numpy())
-        return {name: np.concatenate(arrays) for name, arrays in parts.items()}
+                features = network.embed(inputs)
+                made = {"features": features}
+                if self.classifying is self:
+                    made["logits"] = network.head(features)
+            outputs = {name: tensor.cpu().numpy() for name, tensor in made.items()}
+            if not all(np.isfinite(array).all() for array in outputs.values()):
+                raise RlbenchError(
+                    f"{self.task.classifier} on {ref.source}: outputs are not finite; its training"
+                    f" on {self.task.id.source} diverged"
+                )
+            yield outputs
 
     def _batches(self, x: Array) -> Iterator[Tensor]:
-        for start in range(0, len(x), BATCH):
-            yield self.trainer.normaliser.inputs(x[start : start + BATCH]).to(self.ctx.device)
+        for part in _cut(x):
+            yield self.trainer.normaliser.inputs(part).to(self.ctx.device)
 
     def split(
         self, ref: SetRef, split: SplitName, needs: frozenset[str], *, labelled: bool = False
@@ -133,7 +132,7 @@ class Pipeline:
             return self.sets.examples(ref, split)["x"]
 
         def inputs(start: int, stop: int) -> Tensor:
-            return self.trainer.normaliser.inputs(raw()[start:stop]).to(device)
+            return self.trainer.normaliser.inputs(read_rows(raw(), start, stop)).to(device)
 
         rows["inputs"] = inputs
         fields: dict[str, Callable[[], Any]] = {
@@ -145,7 +144,7 @@ class Pipeline:
             fields["member"] = lambda: partial(self._member, ref, split)
             fields["thinned"] = lambda: partial(self._thinned, ref, split)
         if self.task.classifier != "softmax" and self.classifying is self:
-            rows["maps"] = lambda start, stop: self._maps(raw()[start:stop])
+            rows["maps"] = lambda start, stop: self._maps(read_rows(raw(), start, stop))
             fields["maps_of"] = lambda: cast(ImageClassifier, self.network).maps
         if not labelled:
             del rows["labels"]
@@ -174,3 +173,9 @@ class Pipeline:
     def _head(self) -> Head:
         classifier = cast(Classifier, self.network)
         return Head(classifier.head.weight, classifier.head.bias)
+
+
+def _cut(array: Array) -> Iterator[Array]:
+    """Its rows in order, a batch at a time."""
+    for start in range(0, len(array), BATCH):
+        yield read_rows(array, start, min(start + BATCH, len(array)))

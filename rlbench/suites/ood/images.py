@@ -23,8 +23,6 @@ MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr")
 """What can be turned into 8-bit colour without loss of range."""
 MAX_FILE_BYTES = 64 * 2**20
 MAX_PIXELS = 50_000_000
-MAX_STACK_BYTES = 64 * 2**30
-"""What all pictures of a set may take in memory together."""
 
 
 @dataclass(frozen=True)
@@ -50,9 +48,8 @@ def read_images(paths: Sequence[Path], fit: Fit) -> Array:
     """Pictures as uint8 (n, size, size, 3); grey ones get three equal channels.
 
     Raises:
-        CorruptError: one cannot be decoded, or they are too many for the memory limit.
+        CorruptError: one cannot be decoded.
     """
-    _check_stack(len(paths), fit, paths[0].parent if paths else Path())
     stack = np.empty((len(paths), fit.size, fit.size, 3), dtype=np.uint8)
     for i, path in enumerate(paths):
         try:
@@ -79,16 +76,10 @@ def read_blob(blob: Array, offsets: Array, at: Path, fit: Fit) -> Array:
     ordered = offsets.ndim == 1 and offsets.dtype.kind in "iu" and (np.diff(offsets) >= 0).all()
     if blob.dtype != np.uint8 or not ordered or offsets[0] != 0 or offsets[-1] != blob.size:
         raise CorruptError(f"{at}: the offsets of its pictures do not fit their bytes")
-    _check_stack(len(offsets) - 1, fit, at)
     stack = np.empty((len(offsets) - 1, fit.size, fit.size, 3), dtype=np.uint8)
     for i in range(len(stack)):
         stack[i] = decode_image(blob[offsets[i] : offsets[i + 1]].tobytes(), f"{at}[{i}]", fit)
     return stack
-
-
-def _check_stack(n: int, fit: Fit, at: Path) -> None:
-    if n * fit.size**2 * 3 > MAX_STACK_BYTES:
-        raise CorruptError(f"{at}: {n} pictures take more than {MAX_STACK_BYTES} bytes")
 
 
 def decode_image(data: bytes, at: str, fit: Fit) -> Array:

@@ -9,7 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from rlbench.suites.ood.stream import read_rows
+
 Array = np.ndarray[Any, Any]
+AT_ONCE = 250
+"""Raw images in memory at a time, while they are counted."""
 
 
 @dataclass(frozen=True)
@@ -29,11 +33,12 @@ class Normaliser:
         """From raw examples; see `Examples.x`."""
         if x.dtype != np.uint8:
             return cls(np.zeros(1), np.ones(1))
-        pixels = x.reshape(-1, channels(x))
-        counts = [np.bincount(pixels[:, i], minlength=256) for i in range(pixels.shape[1])]
-        levels = np.arange(256) / 255
-        mean = np.array([count @ levels for count in counts]) / len(pixels)
-        square = np.array([count @ levels**2 for count in counts]) / len(pixels)
+        counts = np.zeros((channels(x), 256), dtype=np.int64)
+        for start in range(0, len(x), AT_ONCE):
+            counts += _histograms(read_rows(x, start, min(start + AT_ONCE, len(x))))
+        levels, pixels = np.arange(256) / 255, x.size // channels(x)
+        mean = np.array([count @ levels for count in counts]) / pixels
+        square = np.array([count @ levels**2 for count in counts]) / pixels
         # A channel without any contrast carries nothing; leave its scale alone.
         std = np.sqrt(np.maximum(square - mean**2, 0.0))
         return cls(mean, np.where(std > 0, std, 1.0))
@@ -57,6 +62,12 @@ class Normaliser:
     def scale(self, x: Array) -> Tensor:
         """`std`, shaped and typed to broadcast over `inputs(x)`."""
         return self._column(self.std) if x.dtype == np.uint8 else torch.from_numpy(self.std)
+
+
+def _histograms(x: Array) -> Array:
+    """How often each channel has each of the 256 levels, int64 [channels, 256]."""
+    pixels = x.reshape(-1, channels(x))
+    return np.stack([np.bincount(channel, minlength=256) for channel in pixels.T])
 
 
 IMAGENET = Normaliser(np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225]))

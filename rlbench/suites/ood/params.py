@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any, Literal
 
-from rlbench.core.decode import decode
+from rlbench.core.settings import decode_params, decode_tier
 from rlbench.core.spec import TaskSpec
 
 Kind = Literal["pair", "full-spectrum", "selective"]
@@ -148,7 +148,7 @@ def task_params(task: TaskSpec) -> OodParams:
     Raises:
         SpecError: a key is unknown, missing or ill-typed; names the file and the key.
     """
-    return decode(OodParams, task.params, where(task), key="params")
+    return decode_params(OodParams, task)
 
 
 def protocol(task: TaskSpec, tier_table: Mapping[str, Any]) -> Protocol:
@@ -157,10 +157,4 @@ def protocol(task: TaskSpec, tier_table: Mapping[str, Any]) -> Protocol:
     Raises:
         SpecError: a key is unknown, missing or ill-typed; names the file and the key.
     """
-    tiers = (name for name, table in task.tiers.items() if table == tier_table)
-    return decode(Protocol, tier_table, where(task), key=f"tiers.{next(tiers, 'custom')}")
-
-
-def where(task: TaskSpec) -> str:
-    """The file and the task, for error messages."""
-    return f"{task.file or 'task'} ({task.id})"
+    return decode_tier(Protocol, task, tier_table)

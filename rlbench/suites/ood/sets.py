@@ -11,10 +11,12 @@ import numpy as np
 from rlbench.core.assets import Asset
 from rlbench.core.context import Context
 from rlbench.core.errors import UsageError
+from rlbench.core.npy import Rows
 from rlbench.suites.ood import sources
 from rlbench.suites.ood.params import OodParams, Protocol, SetRef, Split
 
-Array = np.ndarray[Any, Any]
+AT_ONCE = 250
+"""How many examples are in memory while a set is made: 38 MB of pictures of 224 x 224."""
 
 
 def is_trained(task: OodParams) -> bool:
@@ -59,9 +61,10 @@ class Sets:
         """The raw set: arrays `x` and `y` of `Examples`."""
         about = self.identity(ref, split)
 
-        def make() -> dict[str, Array]:
+        def make() -> Rows:
             found = sources.load(ref, split, about["n"], seed=self.seed, data=self.ctx.data)
-            return {"x": found.x, "y": found.y}
+            parts = ({"x": part.x, "y": part.y} for part in found.rows(AT_ONCE))
+            return Rows(len(found.y), parts)
 
         seed = self.seed if sources.is_seeded(ref) else None
         return self.ctx.asset("ood-examples", about, make, seed=seed)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from rlbench.core.data import OWN_FOLDER, DataError, DataSet
 from rlbench.core.errors import CorruptError, SpecError, closest
+from rlbench.core.settings import where
 from rlbench.core.spec import TaskSpec
 from rlbench.suites.ood.at_hand import AT_HAND
 from rlbench.suites.ood.classic import CLASSIC
 from rlbench.suites.ood.corruptions import NOISES, SPOILT_DIGITS, half_digits
 from rlbench.suites.ood.examples import (
     ID_SPLITS,
+    Array,
     Drawn,
     Examples,
     Fixed,
@@ -25,15 +28,7 @@ from rlbench.suites.ood.examples import (
 from rlbench.suites.ood.glyph import ALPHABETS, ATLAS_SHA256, IMAGE, glyphs
 from rlbench.suites.ood.images import Fit
 from rlbench.suites.ood.openood import OPENOOD
-from rlbench.suites.ood.params import (
-    OodParams,
-    Protocol,
-    SetRef,
-    Split,
-    protocol,
-    task_params,
-    where,
-)
+from rlbench.suites.ood.params import OodParams, Protocol, SetRef, Split, protocol, task_params
 from rlbench.suites.ood.pictures import handwritten_8x8, handwritten_28x28, photos
 from rlbench.suites.ood.real import idx_pair, npz_pair, npz_whole
 from rlbench.suites.ood.textures import KINDS, textures
@@ -105,10 +100,10 @@ FOLDER_SHARES: Mapping[Split, Share] = {
 """What each split takes of a folder of one's own, class by class, its files sorted by name."""
 
 
-def load(
-    ref: SetRef, split: Split, n: int, *, seed: int, data: Callable[[str], DataSet]
-) -> Examples:
+def load(ref: SetRef, split: Split, n: int, *, seed: int, data: Callable[[str], DataSet]) -> Part:
     """`n` examples of a set; the same arguments give the same bytes.
+
+    Pictures in files are read when they are taken.
 
     Args:
         ref: the source and its classes, which come out as 0, 1, … in the order given.
@@ -120,12 +115,26 @@ def load(
     Raises:
         SpecError: no such source, split or class.
         UsageError: fewer than `n` examples.
-        MissingError, DataError: its files are absent or damaged.
+        MissingError, DataError: its files are absent or damaged; the part's `take` raises
+            DataError, too.
     """
     source = resolve(ref, split)
     files = data(source.data) if source.data else None
+    with _damage():
+        found = source.load(ref, split, n, seed, files)
+
+    def take(chosen: Array) -> Array:
+        with _damage():
+            return found.take(chosen)
+
+    return Part(found.y, take)
+
+
+@contextmanager
+def _damage() -> Iterator[None]:
+    """A damaged data file is as good as an absent one."""
     try:
-        return source.load(ref, split, n, seed, files)
+        yield
     except CorruptError as error:
         raise DataError(str(error)) from error
 

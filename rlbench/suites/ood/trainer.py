@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -12,10 +12,7 @@ import torch
 from torch import nn
 
 from rlbench.core.assets import Asset
-from rlbench.core.checkpoint import Checkpoint
-from rlbench.core.context import Context
 from rlbench.core.errors import UsageError
-from rlbench.core.files import digest
 from rlbench.core.seeding import generator
 from rlbench.learn.weights import load_arrays, to_arrays
 from rlbench.suites.ood.classifiers import Softmax, build, train_softmax
@@ -28,23 +25,6 @@ from rlbench.suites.ood.trained.plain import train_classifier
 
 Array = np.ndarray[Any, Any]
 _WEIGHT = "net."
-
-
-@dataclass(frozen=True)
-class TrialKeeper:
-    """Keeps a training's checkpoints in the trial's own, under the name of what is trained."""
-
-    ctx: Context
-    name: str
-
-    def load(self) -> Checkpoint | None:
-        """See `Keeper.load`."""
-        found = self.ctx.load_checkpoint()
-        return found if found is not None and found.state["training"] == self.name else None
-
-    def save(self, arrays: Mapping[str, Array], state: Mapping[str, Any]) -> None:
-        """See `Keeper.save`."""
-        self.ctx.save_checkpoint(arrays, {**state, "training": self.name})
 
 
 @dataclass(frozen=True)
@@ -93,12 +73,11 @@ class Trainer:
         That is `train_loss`, the mean of each epoch, and `train_steps`, those made and those that
         the schedule was laid out for; all empty or 0 where nothing was trained by descent.
         """
-        if self.training is None:
-            return self._asset("ood-classifier")
-        return self._asset("ood-network")
+        return self.sets.ctx.asset(self._kind, self.about, self._make, seed=self.sets.seed)
 
-    def _asset(self, kind: str) -> Asset:
-        return self.sets.ctx.asset(kind, self.about, self._make, seed=self.sets.seed)
+    @property
+    def _kind(self) -> str:
+        return "ood-classifier" if self.training is None else "ood-network"
 
     @cached_property
     def normaliser(self) -> Normaliser:
@@ -170,7 +149,7 @@ class Trainer:
             epochs=sets.sizes.epochs,
             train=images(task.id, "train"),
             rng=generator("ood-classifier", task.classifier, sets.seed, *chance),
-            keeper=TrialKeeper(sets.ctx, digest(self.about)),
+            keeper=sets.ctx.asset_checkpoint(self._kind, self.about, seed=sets.seed),
             plain=self.plain.weights,
             extra=lambda name: images(self._used(name), name),
         )

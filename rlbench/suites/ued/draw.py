@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -64,11 +65,45 @@ def sheet(pictures: Sequence[Picture], *, columns: int, gap: int = 6) -> Picture
     return page
 
 
-def write_png(path: Path, picture: Picture) -> None:
-    """Save a picture; the folder must exist."""
+def captioned(picture: Picture, text: str) -> Picture:
+    """The picture under a line of text, on white where the text is the wider of the two."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    font = ImageFont.load_default()
+    width = max(picture.shape[1], int(font.getlength(text)) + 3)
+    band = Image.new("RGB", (width, 16), "white")
+    ImageDraw.Draw(band).text((1, 1), text, fill=_WALL, font=font)
+    return stack([np.asarray(band), picture], gap=0)
+
+
+def stack(pictures: Sequence[Picture], *, gap: int = 6) -> Picture:
+    """Pictures of any width below one another, on white.
+
+    Raises:
+        ValueError: there are none.
+    """
+    if not pictures:
+        raise ValueError("pictures: expected at least one, found none")
+    width = max(picture.shape[1] for picture in pictures)
+    rows = [
+        np.pad(row, ((0, gap), (0, width - row.shape[1]), (0, 0)), constant_values=255)
+        for row in pictures
+    ]
+    return np.concatenate(rows)[: -gap or None]
+
+
+def png_bytes(picture: Picture) -> bytes:
+    """The bytes of a PNG file."""
     from PIL import Image
 
-    Image.fromarray(picture).save(path, format="PNG", optimize=True)
+    stream = io.BytesIO()
+    Image.fromarray(picture).save(stream, format="PNG", optimize=True)
+    return stream.getvalue()
+
+
+def write_png(path: Path, picture: Picture) -> None:
+    """Save a picture; the folder must exist."""
+    path.write_bytes(png_bytes(picture))
 
 
 def write_gif(path: Path, frames: Sequence[Picture], *, milliseconds: int = 80) -> None:

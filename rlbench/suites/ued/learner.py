@@ -47,7 +47,7 @@ class Learner:
         self.module: nn.Module = student.to(device)
         self.settings, self._rng = settings, rng
         self._trained = [p for p in self.module.parameters() if p.requires_grad]
-        self.optimiser = torch.optim.Adam(self._trained, lr=settings.lr, eps=1e-5)
+        self.optimiser = torch.optim.Adam(self._trained, lr=settings.lr, eps=1e-5, fused=True)
         self.gradient_steps = 0
 
     def set_lr(self, lr: float) -> None:

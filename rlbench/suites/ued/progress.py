@@ -1,27 +1,34 @@
-"""What a trial notes down on the way: its curve, and which levels were chosen when."""
+"""What training leaves: its curve, which levels were chosen when, what it cost, the hardest."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from rlbench.suites.ued.levels import Levels, join
+from rlbench.suites.ued.metrics import COUNTS
 from rlbench.suites.ued.solver import UNREACHABLE, shortest_moves
 
 if TYPE_CHECKING:
-    from rlbench.core.context import Context
     from rlbench.suites.ued.train import Cycle, Trainer
 
 Arrays = dict[str, np.ndarray[Any, Any]]
+Log = Callable[..., None]
+"""`Context.log`, or something that takes the same."""
 
 POINTS = 100
 """Points of the curve."""
 SNAPSHOTS = 12
 SHOWN = 8
 """Levels in a snapshot."""
+GALLERY = 16
+"""Levels in the gallery of the hardest."""
+CHECKPOINT_EVERY = 30.0
+"""Seconds between checkpoints, or twenty times as long as one takes to write."""
 
 
 class Diary:
@@ -37,7 +44,7 @@ class Diary:
         self._steps: list[int] = []
         self._levels: list[Levels] = []
 
-    def note(self, cycle: Cycle, trainer: Trainer, ctx: Context) -> None:
+    def note(self, cycle: Cycle, trainer: Trainer, log: Log) -> None:
         """After each rollout."""
         if cycle.loss is None:
             return
@@ -53,14 +60,12 @@ class Diary:
         if chosen is not None:
             levels = cycle.proposal.levels[chosen]
         if now % self._every == 0 or trainer.over:
-            self._point(now, cycle, levels, trainer, ctx)
+            self._point(now, cycle, levels, trainer, log)
         if now % self._snapshot_every == 0 or now == 1:
             self._steps.append(now)
             self._levels.append(levels[:SHOWN].to("cpu"))
 
-    def _point(
-        self, now: int, cycle: Cycle, levels: Levels, trainer: Trainer, ctx: Context
-    ) -> None:
+    def _point(self, now: int, cycle: Cycle, levels: Levels, trainer: Trainer, log: Log) -> None:
         episodes, solved, returned = self._sums
         moves = shortest_moves(levels)
         reachable = moves != UNREACHABLE
@@ -77,7 +82,7 @@ class Diary:
         if cycle.loss is not None:
             names = ("policy", "value", "entropy", "kl")
             values |= {name: float(getattr(cycle.loss, name)) for name in names}
-        ctx.log(now, **values)
+        log(now, **values)
         self._sums = np.zeros(3)
 
     def evidence(self) -> Arrays:
@@ -110,3 +115,38 @@ _PARTS = ("walls", "agent", "direction", "goal")
 def level_arrays(levels: Levels, mark: str) -> Arrays:
     """Levels as arrays under `mark`, for evidence."""
     return {f"{mark}_{name}": getattr(levels, name).numpy() for name in _PARTS}
+
+
+def training_evidence(trainer: Trainer, diary: Diary) -> Arrays:
+    """All that a finished training adds to a trial's evidence."""
+    counts: Mapping[str, int] = {
+        **vars(trainer.counts),
+        "gradient_steps": sum(learner.gradient_steps for learner in trainer.learners),
+        "teacher_steps": int(getattr(trainer.curriculum, "teacher_steps", 0)),
+    }
+    cost = np.array([counts[name] for name in COUNTS], np.int64)
+    return {"counts": cost, **diary.evidence(), **_hardest(trainer.curriculum)}
+
+
+def _hardest(curriculum: Any) -> Arrays:
+    """The levels that the curriculum values most, for the gallery."""
+    if not hasattr(curriculum, "hardest"):
+        return {}
+    levels: Levels = curriculum.hardest(GALLERY).to("cpu")
+    return level_arrays(levels, "found") if len(levels) else {}
+
+
+class Pace:
+    """When to write a checkpoint: seldom enough that it costs a twentieth of the time at most."""
+
+    def __init__(self) -> None:
+        self._due = time.monotonic() + CHECKPOINT_EVERY
+
+    def save(self, write: Callable[[], None]) -> None:
+        """Call `write` if it is time to."""
+        began = time.monotonic()
+        if began < self._due:
+            return
+        write()
+        now = time.monotonic()
+        self._due = now + max(CHECKPOINT_EVERY, 20 * (now - began))

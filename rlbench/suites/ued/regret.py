@@ -72,6 +72,16 @@ def l1_value_loss(episodes: Episodes, advantage: Tensor) -> Tensor:
     return episodes.mean(advantage.abs())
 
 
+def return_less_value_loss(episodes: Episodes, advantage: Tensor) -> Tensor:
+    """The mean return, less the mean of `|A_t|` over all T steps, at most 1: float [n].
+
+    By its smallest values DCD chooses the levels that ACCEL edits; it calls them easy. The return
+    is 0 where no episode was finished.
+    """
+    reached = torch.where(episodes.finished > 0, episodes.mean_return, 0.0)
+    return reached - advantage.abs().mean(0).clamp(max=1)
+
+
 def relative_regret(antagonist: Episodes, protagonist: Episodes) -> Tensor:
     """PAIRED's regret (Dennis et al. 2020): best return of one minus mean return of the other.
 

@@ -12,13 +12,15 @@ import torch
 from rlbench.core.errors import UsageError
 from rlbench.suites.ued.draw import draw, sheet, write_gif, write_png
 from rlbench.suites.ued.evaluate import Mode, student_player
+from rlbench.suites.ued.evolution import by_rows, chart, pictures, read_curve
+from rlbench.suites.ued.families import Family
 from rlbench.suites.ued.levelfile import NamedMaze
 from rlbench.suites.ued.levels import Levels
 from rlbench.suites.ued.maze import Maze
+from rlbench.suites.ued.saved import Trained
 from rlbench.suites.ued.student import ActorCritic
 
 COLUMNS = 8
-_PARTS = ("walls", "agent", "direction", "goal")
 
 
 def render_mazes(mazes: Sequence[NamedMaze], folder: Path) -> list[Path]:
@@ -31,28 +33,41 @@ def render_mazes(mazes: Sequence[NamedMaze], folder: Path) -> list[Path]:
     return paths
 
 
-def render_curriculum(evidence: Mapping[str, np.ndarray[Any, Any]], folder: Path) -> list[Path]:
-    """`curriculum.png`, a row of levels for each snapshot in time, and `hardest.png`.
+def render_curriculum(
+    evidence: Mapping[str, np.ndarray[Any, Any]], curve: Path, folder: Path
+) -> list[Path]:
+    """What a record tells of its curriculum.
+
+    `curriculum.png` has a row of levels for each snapshot in time, `evolution.png` shows how hard
+    they were (where there is a curve), `hardest.png` the levels that it valued most.
 
     Raises:
         UsageError: the trial trained nobody.
     """
-    if "seen_walls" not in evidence:
+    chosen, found = by_rows(evidence), pictures(evidence, "found", tile=12)
+    if chosen is None:
         raise UsageError("the record holds no levels: its baseline trained nobody")
+    write_png(folder / "curriculum.png", chosen)
     paths = [folder / "curriculum.png"]
-    seen = levels_of(evidence, "seen")
-    per_row = len(seen) // len(evidence["seen_update"])
-    write_png(paths[0], sheet(draw(seen, tile=8), columns=per_row))
-    if "found_walls" in evidence:
+    if curve.exists():
+        paths.append(folder / "evolution.png")
+        paths[-1].write_bytes(chart({"this trial": [read_curve(curve)]}))
+    if found:
         paths.append(folder / "hardest.png")
-        write_png(paths[1], sheet(draw(levels_of(evidence, "found")), columns=COLUMNS))
+        write_png(paths[-1], sheet(found, columns=COLUMNS))
     return paths
 
 
-def levels_of(evidence: Mapping[str, np.ndarray[Any, Any]], mark: str) -> Levels:
-    """The levels that a record's evidence keeps under `mark`."""
-    parts = (torch.from_numpy(np.array(evidence[f"{mark}_{part}"])) for part in _PARTS)
-    return Levels(*parts)
+def render_episodes(
+    trained: Trained, families: Sequence[Family], folder: Path, rng: torch.Generator
+) -> list[Path]:
+    """A GIF per family, named after it, of one episode with sampled actions."""
+    paths = []
+    for family in families:
+        paths.append(folder / f"{safe(family.name)}.gif")
+        levels = family.generate(1, rng)
+        render_episode(trained.student, trained.rules(family), levels, paths[-1], rng=rng)
+    return paths
 
 
 @torch.no_grad()

@@ -62,29 +62,33 @@ def play(
         renew: after an episode, go on to the next level that nobody has played, from the front
             again when all have been; otherwise play the same level again.
     """
-    pool = maze.pool(levels)
-    state = maze.start(pool, torch.arange(environments, device=maze.device))
-    memory = student.start(environments, maze.device)
-    noise = gumbel((steps, environments, N_ACTIONS), rng)
-    used = torch.full((), environments, device=maze.device)
     kept: list[tuple[Tensor, ...]] = []
-    for t in range(steps):
-        codes = maze.observe(pool, state)
-        logits, value, memory = student.act(codes, state.direction, memory)
-        action = (logits + noise[t]).argmax(1)
-        after, reward, done = maze.step(pool, state, action)
-        log_prob = torch.log_softmax(logits, 1).gather(1, action[:, None])[:, 0]
-        kept.append((codes, state.direction, action, log_prob, value, reward, done))
-        level = state.level
-        if renew:
-            ended = done.cumsum(0)
-            level = (used + ended - 1) % len(pool)
-            used = used + ended[-1]
-        state = maze.restart(pool, after, done, level)
-        memory = restart(memory, done)
-    codes = maze.observe(pool, state)
-    last_value = student.act(codes, state.direction, memory)[1]
-    return Rollout._make([*(torch.stack(part) for part in zip(*kept, strict=True)), last_value])
+    # what is made in this mode may not be learnt from, what is stacked from it afterwards may
+    with torch.inference_mode():
+        pool = maze.pool(levels)
+        state = maze.start(pool, torch.arange(environments, device=maze.device))
+        memory = student.start(environments, maze.device)
+        noise = gumbel((steps, environments, N_ACTIONS), rng).unbind(0)
+        used = torch.full((), environments, device=maze.device)
+        for t in range(steps):
+            codes = maze.observe(pool, state)
+            logits, value, memory = student.act(codes, state.direction, memory)
+            action = (logits + noise[t]).argmax(1)
+            after, reward, done = maze.step(pool, state, action)
+            kept.append((codes, state.direction, action, logits, value, reward, done))
+            level = state.level
+            if renew:
+                ended = done.cumsum(0)
+                level = (used + ended - 1) % len(pool)
+                used = used + ended[-1]
+            state = maze.restart(pool, after, done, level)
+            memory = restart(memory, done)
+        last_value = student.act(maze.observe(pool, state), state.direction, memory)[1]
+    codes, direction, action, logits, value, reward, done = (
+        torch.stack(part) for part in zip(*kept, strict=True)
+    )
+    log_prob = torch.log_softmax(logits, 2).gather(2, action[..., None])[..., 0]
+    return Rollout(codes, direction, action, log_prob, value, reward, done, last_value.clone())
 
 
 @torch.no_grad()

@@ -8,12 +8,16 @@ from pathlib import Path
 import numpy as np
 
 from rlbench.core.assets import cache_folder
-from rlbench.core.errors import CorruptError, MissingError, UsageError
+from rlbench.core.errors import CorruptError, MissingError, UsageError, closest
 from rlbench.core.files import read_json
 from rlbench.core.record import read_record
+from rlbench.core.registry import Registry
 from rlbench.learn.weights import load_arrays
+from rlbench.suites.ued.families import Family
 from rlbench.suites.ued.maze import Maze
+from rlbench.suites.ued.settings import task_settings
 from rlbench.suites.ued.student import Student
+from rlbench.suites.ued.world import TaskWorld
 
 KIND = "ued-student"
 
@@ -26,9 +30,15 @@ class Trained:
     view: int
     occluded: bool
 
-    def rules(self, height: int, width: int, horizon: int) -> Maze:
-        """A world of that size in which it sees as it did in training."""
-        return Maze(height, width, horizon=horizon, view=self.view, occluded=self.occluded)
+    def rules(self, family: Family) -> Maze:
+        """The rules for a family's levels; it sees as in training, or less where walls hide."""
+        return Maze(
+            family.height,
+            family.width,
+            horizon=family.horizon,
+            view=self.view,
+            occluded=self.occluded or family.occluded,
+        )
 
 
 def load_student(path: Path) -> Trained:
@@ -59,6 +69,19 @@ def load_student(path: Path) -> Trained:
         raise CorruptError(f"{folder}: not a whole student: {error}") from error
     load_arrays(student, arrays)
     return trained
+
+
+def evaluation_families(record: Path) -> list[Family]:
+    """The evaluation mazes of a record's task.
+
+    Raises:
+        UsageError: no such task here.
+    """
+    name = read_record(record).task.id
+    tasks = Registry.load().tasks
+    if name not in tasks:
+        raise UsageError(f"{record}: its task {name} is not known here{closest(name, tasks)}")
+    return TaskWorld(task_settings(tasks[name]), tasks[name].file, "cpu").families
 
 
 def _folder_of(path: Path) -> Path:

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from rlbench.core.decode import decode
+from rlbench.core.settings import decode_params, decode_tier
 from rlbench.core.spec import TaskSpec
+from rlbench.core.trial import Trial
 
 
 @dataclass(frozen=True)
@@ -63,9 +64,12 @@ class Protocol:
     """Steps of a rollout."""
     lr: float = 1e-4
     """Adam's learning rate for a curriculum that names none."""
+    seeds_at_once: int = 1
+    """Official seeds of a cell that are trained as one batch; see `seeds_together`."""
 
     def __post_init__(self) -> None:
-        for name in ("updates", "episodes", "levels", "level_episodes", "environments", "steps"):
+        names = ("updates", "episodes", "levels", "level_episodes", "environments", "steps")
+        for name in (*names, "seeds_at_once"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}: expected at least 1, found {getattr(self, name)}")
         if self.lr <= 0:
@@ -78,7 +82,7 @@ def task_settings(task: TaskSpec) -> TaskSettings:
     Raises:
         SpecError: a key is unknown, missing or ill-typed; names the file and the key.
     """
-    return decode(TaskSettings, task.params, _where(task), key="params")
+    return decode_params(TaskSettings, task)
 
 
 def protocol(task: TaskSpec, tier_table: Mapping[str, Any]) -> Protocol:
@@ -87,9 +91,18 @@ def protocol(task: TaskSpec, tier_table: Mapping[str, Any]) -> Protocol:
     Raises:
         SpecError: a key is unknown, missing or ill-typed; names the file and the key.
     """
-    names = (name for name, table in task.tiers.items() if table == tier_table)
-    return decode(Protocol, tier_table, _where(task), key=f"tiers.{next(names, 'custom')}")
+    return decode_tier(Protocol, task, tier_table)
 
 
-def _where(task: TaskSpec) -> str:
-    return f"{task.file or 'task'} ({task.id})"
+def seeds_together(trial: Trial, limits: Protocol) -> tuple[int, ...]:
+    """The seeds whose students are trained in one batch with those of a trial, its own included.
+
+    The official seeds are cut into blocks of `limits.seeds_at_once`, the last of which may be
+    shorter. Any other seed is trained alone.
+    """
+    official = trial.task.official_seeds(trial.base_tier)
+    if trial.seed not in official:
+        return (trial.seed,)
+    size = limits.seeds_at_once
+    first = official.index(trial.seed) // size * size
+    return official[first : first + size]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -20,7 +20,7 @@ from rlbench.suites.ued.interface import Curriculum, Proposal, World
 from rlbench.suites.ued.learner import Learner
 from rlbench.suites.ued.levels import Levels
 from rlbench.suites.ued.maze import Maze
-from rlbench.suites.ued.rollout import play, try_out
+from rlbench.suites.ued.rollout import Rollout, play, try_out
 from rlbench.suites.ued.student import ActorCritic, MemoryKind, Student
 
 Arrays = dict[str, np.ndarray[Any, Any]]
@@ -75,6 +75,14 @@ class Counts:
     """Environment steps of all students, exploratory and scoring ones included."""
     trained_steps: int = 0
     """Those of them that were learnt from."""
+
+
+class Lesson(NamedTuple):
+    """What one student learns from."""
+
+    rollout: Rollout
+    advantage: Tensor
+    """float32 [T, n]."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,39 +167,59 @@ class Trainer:
 
     def cycle(self) -> Cycle:
         """One rollout of every student, and an update if the curriculum wants it."""
+        proposal = self.propose()
+        plays = [self._play(learner, proposal) for learner in self.learners]
+        lessons = self.hear(proposal, plays)
+        pupils = zip(self.learners, lessons, strict=False)  # no lessons: nobody learns
+        losses = [learner.update(*lesson) for learner, lesson in pupils]
+        return Cycle(proposal, plays[0], losses[0] if losses else None)
+
+    def propose(self) -> Proposal:
+        """What to play next; the first third of a cycle."""
         if self.training.anneal:
             for learner in self.learners:
                 learner.set_lr(self.training.lr * (1 - self.progress / self.updates))
-        proposal = self.curriculum.propose()
-        plays = [self._play(learner, proposal) for learner in self.learners]
-        self.curriculum.receive(proposal, plays)
-        chosen = proposal.trained
-        self.counts.rollouts += 1
-        if chosen is not None and not bool(chosen.any()):
-            return Cycle(proposal, plays[0], None)
-        losses = []
-        for learner, heard in zip(self.learners, plays, strict=True):
-            rollout, advantage = heard.rollout, heard.advantage
-            if chosen is not None and not bool(chosen.all()):
-                rollout, advantage = rollout.select(chosen), advantage[:, chosen]
-            self.counts.trained_steps += rollout.done.numel()
-            losses.append(learner.update(rollout, advantage))
-        self.counts.student_updates += 1
-        return Cycle(proposal, plays[0], losses[0])
+        return self.curriculum.propose()
 
     def _play(self, learner: Learner, proposal: Proposal) -> Play:
-        n = self.world.environments if proposal.renew else len(proposal.levels)
         rollout = play(
             learner.student,
             self.maze,
             proposal.levels,
-            environments=n,
+            environments=self.environments(proposal),
             steps=self.world.steps,
             rng=self.rngs["actions"],
             renew=proposal.renew,
         )
-        self.counts.student_steps += rollout.done.numel()
         return Play(rollout, learner.advantage(rollout))
+
+    def environments(self, proposal: Proposal) -> int:
+        """How many a student plays.
+
+        Raises:
+            UsageError: there are not enough levels to begin with.
+        """
+        n = self.world.environments if proposal.renew else len(proposal.levels)
+        if not 0 < n <= len(proposal.levels):
+            name = type(self.curriculum).__name__
+            found = len(proposal.levels)
+            raise UsageError(f"{name}: expected at least {max(n, 1)} levels, found {found}")
+        return n
+
+    def hear(self, proposal: Proposal, plays: Sequence[Play]) -> list[Lesson]:
+        """Tell the curriculum how it went; one lesson for every student, or none at all."""
+        self.curriculum.receive(proposal, plays)
+        self.counts.rollouts += 1
+        self.counts.student_steps += sum(heard.rollout.done.numel() for heard in plays)
+        chosen = proposal.trained
+        if chosen is not None and not bool(chosen.any()):
+            return []
+        lessons = [Lesson(heard.rollout, heard.advantage) for heard in plays]
+        if chosen is not None and not bool(chosen.all()):
+            lessons = [Lesson(one.select(chosen), gain[:, chosen]) for one, gain in lessons]
+        self.counts.trained_steps += sum(lesson.rollout.done.numel() for lesson in lessons)
+        self.counts.student_updates += 1
+        return lessons
 
     def probe(self, levels: Levels, steps: int) -> Tally:
         """See `World.probe`."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import inspect
 import time
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ import torch
 from rlbench.core.algorithm import load_algorithm
 from rlbench.core.context import Context
 from rlbench.core.errors import UsageError
+from rlbench.core.seeding import small_seed
 from rlbench.core.suite import Outcome
 from rlbench.core.trial import Trial
 from rlbench.learn.weights import to_arrays
@@ -24,65 +25,62 @@ from rlbench.suites.ued.evaluate import (
     student_player,
 )
 from rlbench.suites.ued.generate import only_solvable
-from rlbench.suites.ued.levels import Levels
+from rlbench.suites.ued.group import train_group
 from rlbench.suites.ued.metrics import COUNTS
-from rlbench.suites.ued.progress import Diary, level_arrays
-from rlbench.suites.ued.settings import Protocol, protocol, task_settings
-from rlbench.suites.ued.student import Student
-from rlbench.suites.ued.train import STREAMS, Trainer, split_params
+from rlbench.suites.ued.progress import Arrays, Diary, Pace, training_evidence
+from rlbench.suites.ued.settings import Protocol, protocol, seeds_together, task_settings
+from rlbench.suites.ued.student import ActorCritic, Student
+from rlbench.suites.ued.train import STREAMS, Trainer, Training, split_params
 from rlbench.suites.ued.world import TaskWorld
 
-GALLERY = 16
-"""Levels in the gallery of the hardest."""
-CHECKPOINT_EVERY = 30.0
-"""Seconds between checkpoints, or twenty times as long as one takes to write."""
+
+class Recipe(NamedTuple):
+    """What a trial's baseline comes to."""
+
+    make: Callable[[], Any]
+    """A new curriculum or agent."""
+    training: Training
+    fixed: bool
+    """Whether it is an agent, which nobody trains."""
+    own_student: bool
+    """Whether its curriculum brings a network of its own."""
 
 
 def run_trial(trial: Trial, ctx: Context) -> Outcome:
     """Train (or go on training) and evaluate.
 
     Raises:
-        UsageError: the algorithm is no curriculum and no agent, or takes other parameters.
+        UsageError: the algorithm is no curriculum and no agent, takes other parameters, or cannot
+            be trained with several seeds at once where the tier asks for it.
         SpecError: the task names a generator or a maze that there is not.
     """
     task, limits = task_settings(trial.task), protocol(trial.task, trial.protocol)
     world = TaskWorld(task, trial.task.file, ctx.device)
-    algorithm, training = _algorithm(trial, limits)
+    recipe = _recipe(trial, limits)
     began = time.perf_counter()
-    if hasattr(algorithm, "policy"):
-        player, diary, trainer = agent_player(algorithm), Diary(), None
+    student: ActorCritic | None = None
+    evidence: Arrays = {"counts": np.zeros(len(COUNTS), np.int64)}
+    if recipe.fixed:
+        player = agent_player(recipe.make())
     else:
-        trainer = Trainer(
-            algorithm,
-            training,
-            world.maze,
-            world.draw,
-            {name: ctx.seed(f"train-{name}") for name in STREAMS},
-            updates=limits.updates,
-            environments=limits.environments,
-            steps=limits.steps,
-            n_walls=task.n_walls,
-        )
-        diary = _train(trainer, ctx)
-        player = student_player(trainer.student)
+        student, evidence = _train(trial, recipe, world, ctx)
+        player = student_player(student)
     trained = time.perf_counter()
-    evidence = _evaluate(player, world, limits, ctx)
-    evidence["counts"] = _counts(trainer)
-    evidence |= diary.evidence() | _hardest(trainer)
+    evidence |= _evaluate(player, world, limits, ctx)
     done = time.perf_counter()
     notes: dict[str, Any] = {"student": None}
-    if trainer is not None:
-        notes["student"] = _keep(trainer, trial, ctx)
+    if isinstance(student, Student):  # networks of one's own are not kept
+        notes["student"] = _keep(student, recipe, world, ctx)
     volatile = {"train_s": round(trained - began, 3), "evaluate_s": round(done - trained, 3)}
     return Outcome(evidence, notes, volatile)
 
 
-def _algorithm(trial: Trial, limits: Protocol) -> tuple[Any, Any]:
-    """The curriculum or agent, constructed, and the students' settings."""
+def _recipe(trial: Trial, limits: Protocol) -> Recipe:
     word = trial.baseline.algorithm
     cls = load_algorithm(word)
+    fixed = hasattr(cls, "policy")
     missing = [name for name in ("begin", "propose", "receive") if not hasattr(cls, name)]
-    if missing and not hasattr(cls, "policy"):
+    if missing and not fixed:
         raise UsageError(
             f"{word}: no method '{missing[0]}'; a curriculum has begin, propose and receive,"
             " a fixed agent has policy"
@@ -97,28 +95,59 @@ def _algorithm(trial: Trial, limits: Protocol) -> tuple[Any, Any]:
         inspect.signature(cls).bind(**rest)
     except TypeError as error:
         raise UsageError(f"{word}: parameters {sorted(rest)} do not fit: {error}") from error
-    try:
-        return cls(**rest), training
-    except ValueError as error:
-        raise UsageError(f"{where}: {error}") from error
+
+    def make() -> Any:
+        try:
+            return cls(**rest)
+        except ValueError as error:
+            raise UsageError(f"{where}: {error}") from error
+
+    return Recipe(make, training, fixed, hasattr(cls, "student"))
 
 
-def _train(trainer: Trainer, ctx: Context) -> Diary:
+def _train(
+    trial: Trial, recipe: Recipe, world: TaskWorld, ctx: Context
+) -> tuple[ActorCritic, Arrays]:
+    """The trained student, and what its training adds to the evidence."""
+    limits = protocol(trial.task, trial.protocol)
+
+    def build(seed: int) -> Trainer:
+        words = (trial.task.suite, trial.task.name, seed)  # those of `Context.seed`
+        return Trainer(
+            recipe.make(),
+            recipe.training,
+            world.maze,
+            world.draw,
+            {name: small_seed(*words, f"train-{name}") for name in STREAMS},
+            updates=limits.updates,
+            environments=limits.environments,
+            steps=limits.steps,
+            n_walls=world.task.n_walls,
+        )
+
+    if limits.seeds_at_once == 1:
+        return _train_alone(build(trial.seed), ctx)
+    memory = "a network of its own" if recipe.own_student else f"'{recipe.training.memory}'"
+    if memory != "'lstm'":
+        raise UsageError(
+            f"{trial.baseline.id} on {trial.task.id}: memory: tier {trial.base_tier} has"
+            f" seeds_at_once = {limits.seeds_at_once}, which takes 'lstm', found {memory}"
+        )
+    return train_group(trial, seeds_together(trial, limits), build, world.maze, ctx)
+
+
+def _train_alone(trainer: Trainer, ctx: Context) -> tuple[ActorCritic, Arrays]:
     """Train to the end, from the checkpoint if there is one."""
-    diary = Diary(trainer.updates)
+    diary, pace = Diary(trainer.updates), Pace()
     saved = ctx.load_checkpoint() if trainer.resumable else None
     if saved is not None:
         trainer.restore(saved.arrays)
         diary.restore(saved.arrays)
-    due = time.monotonic() + CHECKPOINT_EVERY
     while not trainer.over:
-        diary.note(trainer.cycle(), trainer, ctx)
-        if trainer.resumable and time.monotonic() >= due and not trainer.over:
-            began = time.monotonic()
-            ctx.save_checkpoint(trainer.state() | diary.state(), {})
-            took = time.monotonic() - began
-            due = time.monotonic() + max(CHECKPOINT_EVERY, 20 * took)
-    return diary
+        diary.note(trainer.cycle(), trainer, ctx.log)
+        if trainer.resumable and not trainer.over:
+            pace.save(lambda: ctx.save_checkpoint(trainer.state() | diary.state(), {}))
+    return trainer.student, training_evidence(trainer, diary)
 
 
 def _evaluate(
@@ -140,34 +169,12 @@ def _evaluate(
     )
 
 
-def _counts(trainer: Trainer | None) -> np.ndarray[Any, Any]:
-    if trainer is None:
-        return np.zeros(len(COUNTS), np.int64)
-    counts: Mapping[str, int] = {
-        **vars(trainer.counts),
-        "gradient_steps": sum(learner.gradient_steps for learner in trainer.learners),
-        "teacher_steps": int(getattr(trainer.curriculum, "teacher_steps", 0)),
-    }
-    return np.array([counts[name] for name in COUNTS], np.int64)
-
-
-def _hardest(trainer: Trainer | None) -> dict[str, np.ndarray[Any, Any]]:
-    """The levels that the curriculum values most, for the gallery."""
-    if trainer is None or not hasattr(trainer.curriculum, "hardest"):
-        return {}
-    levels: Levels = trainer.curriculum.hardest(GALLERY).to("cpu")
-    return level_arrays(levels, "found") if len(levels) else {}
-
-
-def _keep(trainer: Trainer, trial: Trial, ctx: Context) -> str | None:
-    """Store the student as an asset, for `rlbench eval`; its key. Networks of one's own are not."""
-    if not isinstance(trainer.student, Student):
-        return None
+def _keep(student: Student, recipe: Recipe, world: TaskWorld, ctx: Context) -> str:
+    """Store the student as an asset, for `rlbench eval`; its key."""
     about = {
-        "trial": trial.identity,
-        "view": trainer.maze.view,
-        "occluded": trainer.maze.occluded,
-        "memory": trainer.training.memory,
+        "trial": ctx.trial.identity,
+        "view": world.maze.view,
+        "occluded": world.maze.occluded,
+        "memory": recipe.training.memory,
     }
-    student = trainer.learners[0].module
-    return ctx.asset("ued-student", about, lambda: to_arrays(student), seed=trial.seed).key
+    return ctx.asset("ued-student", about, lambda: to_arrays(student), seed=ctx.trial.seed).key

@@ -1,17 +1,17 @@
-"""The suite's own part of a report: solve rates per maze, the worst levels, the hardest found."""
+"""The suite's own part of a report: solve rates, the levels chosen over time, the hardest found."""
 
 from __future__ import annotations
 
-import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from rlbench.core.arrays import unpack
 from rlbench.core.stats import t_interval
 from rlbench.core.suite import Exhibit, Picture, Table, View
+from rlbench.suites.ued.draw import Picture as Drawn
+from rlbench.suites.ued.draw import captioned, png_bytes, sheet, stack
+from rlbench.suites.ued.evolution import Arrays, by_columns, chart, pictures, read_curve
 from rlbench.suites.ued.metrics import MAZES, WORST
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 SHOWN = 8
 """Levels of a row of the gallery."""
-_PARTS = ("walls", "agent", "direction", "goal")
 
 
 def per_maze(frame: pd.DataFrame) -> list[Exhibit]:
@@ -60,50 +59,73 @@ def _interval(values: pd.Series[float]) -> Any:
 
 def gallery(frame: pd.DataFrame) -> list[Exhibit]:
     """For each task a picture of the levels that curricula valued most, a row for each of them."""
+
+    def row(name: str, evidence: Arrays) -> Drawn | None:
+        found = pictures(evidence, "found", tile=8)[:SHOWN]
+        return captioned(sheet(found, columns=SHOWN), name) if found else None
+
+    doc = "A row each, highest value first, from the first seed."
+    return _stacked(frame, "gallery", "Hardest levels found", doc, row)
+
+
+def evolution(frame: pd.DataFrame) -> list[Exhibit]:
+    """For each task how hard the chosen levels were over time, and some of them."""
+
+    def strip(name: str, evidence: Arrays) -> Drawn | None:
+        drawn = by_columns(evidence)
+        return None if drawn is None else captioned(drawn, f"{name}: {_when(evidence)}")
+
+    charts: list[Exhibit] = []
+    for task, records in frame.groupby("task"):
+        cells = {str(row): cell["curve"] for row, cell in records.groupby("row")}
+        curves = {
+            row: [read_curve(Path(path)) for path in cell if path] for row, cell in cells.items()
+        }
+        curves = {row: found for row, found in curves.items() if any(c["walls"] for c in found)}
+        if curves:
+            short = str(task).rpartition("/")[2]
+            title = f"Levels learnt from, over time: {task}"
+            doc = "Means over the levels of a rollout and over seeds."
+            charts.append(Picture(f"difficulty-{short}", title, chart(curves), doc))
+    doc = "Three levels each time, from the first seed."
+    return charts + _stacked(frame, "evolution", "Levels chosen, over time", doc, strip)
+
+
+def _when(evidence: Arrays) -> str:
+    return "updates " + ", ".join(f"{now:,}" for now in evidence["seen_update"].tolist())
+
+
+def _stacked(
+    frame: pd.DataFrame,
+    name: str,
+    title: str,
+    doc: str,
+    draw: Callable[[str, Arrays], Drawn | None],
+) -> list[Exhibit]:
+    """For each task a picture with what `draw` makes of each row's first record."""
     shown: list[Exhibit] = []
     for task, records in frame.groupby("task"):
-        found = {}
-        for row, cell in records.sort_values("seed").groupby("row"):
-            arrays = unpack_beside(Path(str(cell["path"].iloc[0])))
-            if "found_walls" in arrays:
-                found[str(row)] = {part: arrays[f"found_{part}"][:SHOWN] for part in _PARTS}
-        if found:
+        rows = [
+            draw(str(row), evidence_beside(Path(str(cell["path"].iloc[0]))))
+            for row, cell in records.sort_values("seed").groupby("row")
+        ]
+        drawn = [row for row in rows if row is not None]
+        if drawn:
             short = str(task).rpartition("/")[2]
-            names = ", ".join(found)
-            doc = f"One row each, highest value first, from the first seed: {names}."
-            title = f"Hardest levels found: {task}"
-            shown.append(Picture(f"gallery-{short}", title, _sheet(list(found.values())), doc))
+            png = png_bytes(stack(drawn))
+            shown.append(Picture(f"{name}-{short}", f"{title}: {task}", png, doc))
     return shown
 
 
-def unpack_beside(record: Path) -> dict[str, np.ndarray[Any, Any]]:
+def evidence_beside(record: Path) -> Arrays:
     """The evidence beside a record; nothing where it is kept elsewhere."""
     evidence = record.with_suffix(".npz")
     return unpack(evidence) if evidence.exists() else {}
 
 
-def _sheet(rows: Sequence[dict[str, np.ndarray[Any, Any]]]) -> bytes:
-    """Rows of levels as a PNG."""
-    from PIL import Image
-
-    from rlbench.suites.ued.draw import draw_level, sheet
-
-    pictures = []
-    for row in rows:
-        levels = list(zip(*(row[part] for part in _PARTS), strict=True))
-        drawn = [
-            draw_level(walls, int(agent), int(look), int(goal), 8)
-            for walls, agent, look, goal in levels
-        ]
-        blank = np.full_like(drawn[0], 255)
-        pictures += drawn + [blank] * (SHOWN - len(drawn))
-    stream = io.BytesIO()
-    Image.fromarray(sheet(pictures, columns=SHOWN)).save(stream, format="PNG", optimize=True)
-    return stream.getvalue()
-
-
 VIEWS: Sequence[View] = (
     View("mazes", "Solve rates per maze", per_maze),
     View("levels", "Random solvable levels", worst_levels),
+    View("evolution", "Levels chosen over time", evolution),
     View("gallery", "Hardest levels found", gallery),
 )

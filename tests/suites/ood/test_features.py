@@ -16,6 +16,7 @@ from rlbench.core.data import DataStore
 from rlbench.core.errors import UsageError
 from rlbench.core.registry import Registry
 from rlbench.core.trial import Trial
+from rlbench.suites.ood import inputs, sets
 from rlbench.suites.ood.features import Pipeline
 from rlbench.suites.ood.inputs import Normaliser
 from rlbench.suites.ood.params import Protocol, SetRef, task_params
@@ -164,3 +165,19 @@ def test_data_sets_are_noted_even_when_every_asset_is_cached(
     second.outputs(out(second), "ood")
 
     assert set(second.ctx.used_data) == {"mnist-test", "kmnist-test"}
+
+
+def test_the_bytes_do_not_depend_on_how_many_examples_are_in_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = []
+    for name, at_once in (("few", 7), ("all", 10_000)):
+        monkeypatch.setattr(sets, "AT_ONCE", at_once)
+        monkeypatch.setattr(inputs, "AT_ONCE", at_once)
+        source = pipeline(tmp_path / name, "ood/glyph-inverted")
+        source.outputs(source.task.id, "test")
+        files = (tmp_path / name / "assets").glob("*/*/*.npy")
+        made.append({path.relative_to(tmp_path / name): path.read_bytes() for path in files})
+
+    assert made[0] == made[1]
+    assert {path.name for path in made[0]} >= {"x.npy", "y.npy", "features.npy", "input_std.npy"}

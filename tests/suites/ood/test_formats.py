@@ -46,7 +46,7 @@ def unchecked() -> DataStore:
 
 
 def get(source: str, split: Split, n: int = 0) -> Examples:
-    found = load(SetRef(source), split, n, seed=0, data=unchecked().get)
+    found = load(SetRef(source), split, n, seed=0, data=unchecked().get).whole()
     assert found.x.dtype == np.uint8
     assert found.x.shape == (len(found.y), *SOURCES[source].shape)
     return found
@@ -168,12 +168,12 @@ def test_cifar10c_gives_every_corruption_at_severity_five(folder: Path) -> None:
     np.save(folder / "labels.npy", np.tile(np.arange(10, dtype=np.uint8), 5000))
     # The store would hash 2.3 GB of holes.
     files = DataSet("cifar10c", {k: folder / f"{k}.npy" for k in DECLARED["cifar10c"].files}, "")
-    found = load(SetRef("cifar10c"), "shift", 150, seed=0, data=lambda name: files)
+    found = load(SetRef("cifar10c"), "shift", 150, seed=0, data=lambda name: files).whole()
     assert found.x[:10, 0, 0, 0].tolist() == [1] * 10
     assert np.bincount(found.y).tolist() == [15] * 10
     (folder / "fog.npy").write_bytes(b"\x93NUMPY\x01\x00")
     with pytest.raises(DataError, match=r"fog\.npy: not an npy file"):
-        load(SetRef("cifar10c"), "shift", 150, seed=0, data=lambda name: files)
+        load(SetRef("cifar10c"), "shift", 150, seed=0, data=lambda name: files).whole()
 
 
 def openood(folder: Path, name: str, suffix: str = "") -> None:
@@ -271,7 +271,7 @@ def test_a_damaged_jpeg_set_gives_one_line(
     path = folder / "tiny_imagenet_val2k" / "tiny_imagenet_val_10pc.npz"
     write(path, pack(arrays))
     with pytest.raises(DataError, match=words) as caught:
-        load(SetRef("tiny-imagenet-val"), "ood-val", 0, seed=0, data=unchecked().get)
+        load(SetRef("tiny-imagenet-val"), "ood-val", 0, seed=0, data=unchecked().get).whole()
     assert "tiny_imagenet_val_10pc.npz" in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -297,7 +297,7 @@ def test_a_copy_at_hand_is_whole(source: str, split: Split, size: int, classes: 
     store = DataStore(DECLARED)
     if store.missing(SOURCES[source].data):
         pytest.skip(f"{SOURCES[source].data} is not under RLBENCH_DATA")
-    found = load(SetRef(source), split, 0, seed=0, data=store.get)
+    found = load(SetRef(source), split, 0, seed=0, data=store.get).whole()
     assert found.x.shape == (size, 32, 32, 3)
     assert len(np.unique(found.y)) == classes
     assert 20 < found.x.mean() < 200

@@ -25,7 +25,8 @@ def load(name: str, n: int, split: Split = "ood") -> Examples:
     def no_files(name: str) -> None:
         raise AssertionError(name)
 
-    return load_set(SetRef(name), split, n, seed=0, data=no_files)  # type: ignore[arg-type]
+    found = load_set(SetRef(name), split, n, seed=0, data=no_files)  # type: ignore[arg-type]
+    return found.whole()
 
 
 def blob(seed: int) -> Array:

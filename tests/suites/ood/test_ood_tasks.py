@@ -122,7 +122,7 @@ def test_a_tier_gives_as_many_out_of_distribution_examples_as_it_says(
 ) -> None:
     ood, sizes = task_params(task).ood, protocol(task, task.tiers[tier])
     assert ood is not None
-    found = sources.load(ood, "ood", sizes.n_ood, seed=0, data=no_files)
+    found = sources.load(ood, "ood", sizes.n_ood, seed=0, data=no_files).whole()
     assert len(found.x) == len(found.y) == (sizes.n_ood or len(found.x))
     assert len(found.x) >= 200
 

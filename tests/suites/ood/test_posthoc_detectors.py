@@ -468,9 +468,13 @@ def test_settings_that_leave_nothing_to_measure_are_refused(detector: Any, line:
         scored(detector)
 
 
-def test_she_names_a_class_without_correct_examples() -> None:
+def test_she_stores_all_examples_of_a_class_of_which_none_is_classified_correctly() -> None:
     z, y = TRAIN
-    wrong = np.where(logits_of(z).argmax(1) == 1, 0, y)
+    predicted = logits_of(z).argmax(1)
+    wrong = np.where(predicted == 1, 0, y)
+    patterns = [z[(wrong == c) & ((predicted == c) | (c == 1))].mean(axis=0) for c in range(C)]
+    named = logits_of(TEST).argmax(1)
 
-    with pytest.raises(RlbenchError, match=r"She: no training example of class \[1\]"):
-        scored(She(), train=(z, wrong))
+    found = scored(She(), train=(z, wrong))
+
+    np.testing.assert_allclose(found, -(TEST * np.array(patterns)[named]).sum(axis=1))

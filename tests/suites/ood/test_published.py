@@ -28,7 +28,7 @@ def source(y: list[int], cut: Cut | Share, split: Split = "train") -> Published:
 def load(
     one: Published, n: int = 0, split: Split = "train", classes: tuple[int, ...] = ()
 ) -> list[int]:
-    found = one.load(SetRef("mine", classes), split, n, 0, FILES)
+    found = one.load(SetRef("mine", classes), split, n, 0, FILES).whole()
     return [int(i) for i in found.x]
 
 
@@ -69,7 +69,7 @@ def test_shares_that_meet_divide_a_set_without_rest(y: list[int], a: float, b: f
 
 def test_kept_classes_are_relabelled_in_the_order_given() -> None:
     one = source([0, 1, 2, 0, 1, 2], Cut("all"))
-    found = one.load(SetRef("mine", (2, 0)), "train", 0, 0, FILES)
+    found = one.load(SetRef("mine", (2, 0)), "train", 0, 0, FILES).whole()
     assert found.x.tolist() == [0, 2, 3, 5]
     assert found.y.tolist() == [1, 0, 1, 0]
     assert found.y.dtype == np.int64

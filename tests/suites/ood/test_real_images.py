@@ -169,7 +169,7 @@ def test_a_published_set_is_whole(name: str, split: Split, size: int) -> None:
     files = store()
     if files.missing(SOURCES[name].data):
         pytest.skip(f"{SOURCES[name].data} is not under RLBENCH_DATA")
-    found = load(SetRef(name), split, 0, seed=0, data=files.get)
+    found = load(SetRef(name), split, 0, seed=0, data=files.get).whole()
     assert found.x.shape == (size, 28, 28)
     assert len(np.unique(found.y)) == SOURCES[name].classes
 
@@ -180,7 +180,7 @@ def test_an_absent_set_says_what_to_put_where(
     monkeypatch.setenv("RLBENCH_DATA", str(tmp_path))
     monkeypatch.setenv("RLBENCH_CACHE", str(tmp_path))
     with pytest.raises(MissingError, match=r"put mnist_test/t10k.* under .*https?://"):
-        load(SetRef("mnist"), "train", 0, seed=0, data=store().get)
+        load(SetRef("mnist"), "train", 0, seed=0, data=store().get).whole()
 
 
 def test_enlarged_handwriting_is_the_same_digit_in_a_black_frame() -> None:

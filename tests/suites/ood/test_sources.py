@@ -95,7 +95,7 @@ def no_files(name: str) -> DataSet:
 
 def load(name: str, split: Split, n: int = 16, *, seed: int = 0, classes: Any = ()) -> Examples:
     ref = SetRef(name, tuple(classes))
-    return sources.load(ref, split, n, seed=seed, data=no_files)
+    return sources.load(ref, split, n, seed=seed, data=no_files).whole()
 
 
 def rows(found: Examples) -> list[bytes]:
@@ -152,7 +152,7 @@ def test_kept_classes_are_relabelled_in_the_order_given(order: list[int], k: int
     kept = order[:k]
     y = np.arange(50) % 10
     source = Fixed("mine", (), 10, lambda files: Examples(100 + y, y), {"ood": (0.0, 1.0)})
-    part = source.load(SetRef("mine", tuple(kept)), "ood", 0, 0, None)
+    part = source.load(SetRef("mine", tuple(kept)), "ood", 0, 0, None).whole()
     assert sorted(part.x) == sorted(100 + y[np.isin(y, kept)])
     assert np.array_equal(np.array(kept)[part.y], part.x - 100)
 

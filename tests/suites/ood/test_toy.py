@@ -18,7 +18,7 @@ def no_files(name: str) -> DataSet:
 
 
 def toy(name: str, split: Split) -> tuple[Array, Array]:
-    found = load(SetRef(f"toy-{name}"), split, N, seed=3, data=no_files)
+    found = load(SetRef(f"toy-{name}"), split, N, seed=3, data=no_files).whole()
     return found.x, found.y
 
 

@@ -122,6 +122,31 @@ def test_a_killed_training_goes_on_in_the_next_attempt(
     assert pack(resumed.evidence) == pack(whole.evidence)
 
 
+def test_another_trial_finishes_the_training_that_a_killed_one_began(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(descent, "SAVE_EVERY", 0.0)
+    first, second = trial("msp", epochs=4), trial("energy", epochs=4)
+    whole = run(tmp_path / "whole", second)
+    plain_pass = descent._Descent.run_epoch
+    passes = []
+
+    def fragile(self: Any, batches: Any, loss: Any) -> None:
+        passes.append(len(self.done.losses))
+        if passes == [0, 1]:
+            raise KeyboardInterrupt
+        plain_pass(self, batches, loss)
+
+    monkeypatch.setattr(descent._Descent, "run_epoch", fragile)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "killed", first)
+    found = run(tmp_path / "killed", second)
+
+    assert passes == [0, 1, 1]
+    assert pack(found.evidence) == pack(whole.evidence)
+    assert not list((tmp_path / "killed").glob("assets/ood-classifier/*.npz"))
+
+
 # -- what is shared, and what is seen -------------------------------------------------------------
 
 

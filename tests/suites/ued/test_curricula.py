@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -129,6 +130,30 @@ def test_accel_scores_edits_of_what_it_has_just_replayed_and_does_not_learn_from
     changed = (edited.walls != replayed.walls).flatten(1).sum(1)
     assert (changed <= 3).all()
     assert int(curriculum.buffer.mutations.max()) >= 1
+
+
+def test_the_easy_rule_edits_the_four_levels_with_the_least_return_by_turns() -> None:
+    """Without a value loss, DCD's measure is the mean return."""
+    rng = torch.Generator().manual_seed(0)
+    big = World(Maze(13, 13, horizon=9), partial(scattered, n_walls=9), rng, 10, 16, 100, 9, None)
+    curriculum = Replay(
+        capacity=10, min_fill=1.0, replay=1.0, edits=1, mutator="minimax", edited="easy",
+        staleness=1.0,
+    )  # fmt: skip
+    curriculum.begin(big)
+    curriculum.receive(curriculum.propose(), [play_with([0.5] * 10)])
+    replayed = curriculum.propose()
+    curriculum.receive(replayed, [play_with([0.9, 0.1, 0.8, 0.3, 0.7, 0.2, 0.6, 0.0, 0.9, 0.9])])
+    edited = curriculum.propose().levels
+
+    order = torch.tensor([7, 1, 5, 3] * 3)[:10]
+    assert torch.equal(edited.agent, replayed.levels.agent[order])
+    assert ((edited.walls ^ replayed.levels.walls[order]).flatten(1).sum(1) <= 1).all()
+
+
+def test_the_parallel_form_cannot_choose_what_to_edit_by_how_it_was_played() -> None:
+    with pytest.raises(ValueError, match="edited: "):
+        Replay(parallel=True, edits=3, edited="easy")
 
 
 def test_the_parallel_form_plays_everything_at_once_and_learns_from_the_replayed_part() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rlbench.suites.ued.draw import draw, sheet, write_gif, write_png
+from rlbench.suites.ued.draw import captioned, draw, sheet, stack, write_gif, write_png
 from rlbench.suites.ued.levelfile import parse_levels
 
 GREEN, WALL = (46, 160, 67), (70, 74, 82)
@@ -49,6 +49,26 @@ def test_pictures_that_do_not_fit_together_are_refused() -> None:
         sheet([], columns=2)
     with pytest.raises(ValueError, match="tile: expected at least 4 pixels, found 3"):
         pictures(tile=3)
+
+
+def test_pictures_of_any_width_are_stacked_on_white() -> None:
+    page = stack([np.zeros((2, 3, 3), np.uint8), np.ones((1, 5, 3), np.uint8)], gap=2)
+    assert page[..., 0].tolist() == [
+        [0, 0, 0, 255, 255], [0, 0, 0, 255, 255], [255] * 5, [255] * 5, [1] * 5,
+    ]  # fmt: skip
+    with pytest.raises(ValueError, match="expected at least one"):
+        stack([])
+
+
+@pytest.mark.parametrize("width", [4, 300])
+def test_a_caption_is_above_its_picture_and_not_cut_off(width: int) -> None:
+    pytest.importorskip("PIL")
+    picture = np.full((5, width, 3), 7, np.uint8)
+    short, long = (captioned(picture, text) for text in ("dr", "dr: updates 1, 2"))
+    assert (long[-5:, :width] == 7).all()
+    assert (long[:-5] != 255).any()
+    assert long.shape[1] >= width
+    assert (long.shape[1] > short.shape[1]) is (width == 4)
 
 
 def test_files_can_be_opened_and_hold_every_frame(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +22,9 @@ from rlbench.core.suite import Picture, Table
 from rlbench.core.trial import Trial, resolve_params
 from rlbench.reports.frame import load_results
 from rlbench.runner.execute import Bench, execute
-from rlbench.suites.ued.saved import load_student
+from rlbench.suites.ued.evolution import mean_curve, read_curve
+from rlbench.suites.ued.families import procedural
+from rlbench.suites.ued.saved import evaluation_families, load_student
 from rlbench.suites.ued.suite import SUITE
 from rlbench.suites.ued.views import VIEWS
 
@@ -136,7 +139,8 @@ def test_a_record_is_drawn_as_curriculum_gallery_and_episodes(
     run(render, record_of(results, "plr"), "--play", levels, "--out", tmp_path / "out")
 
     names = {path.name for path in (tmp_path / "out").iterdir()}
-    assert names == {"curriculum.png", "hardest.png", "first.gif", "second.gif"}
+    drawn = {"curriculum.png", "evolution.png", "hardest.png"}
+    assert names == drawn | {"first.gif", "second.gif"}
     with Image.open(tmp_path / "out" / "first.gif") as image:
         assert 2 <= getattr(image, "n_frames", 0) <= 2 * 4 * 5 + 1
 
@@ -146,9 +150,27 @@ def test_a_record_without_training_has_no_curriculum_to_draw(results: Path, tmp_
         run(render, record_of(results, "random"), "--out", tmp_path)
 
 
-def test_the_report_shows_mazes_levels_and_the_hardest_found(results: Path) -> None:
+def test_a_student_is_drawn_in_the_evaluation_mazes_of_its_task(results: Path) -> None:
+    families = evaluation_families(record_of(results, "dr"))
+
+    assert [family.name for family in families] == REGISTRY.tasks["ued/maze-25"].params["mazes"]
+    crossing = procedural()["crossing-minigrid"]
+    trained = load_student(record_of(results, "dr"))
+    assert [trained.rules(family).occluded for family in (families[0], crossing)] == [False, True]
+
+
+def test_a_level_file_to_play_that_is_not_there_is_refused(results: Path, tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match=r"nowhere\.txt: "):
+        run(render, record_of(results, "dr"), "--play", "nowhere.txt", "--out", tmp_path)
+
+
+def exhibits(results: Path, name: str) -> list[Any]:
     frame = load_results(results, reference=False)
-    mazes, levels, gallery = (view.build(frame)[0] for view in VIEWS)
+    return next(list(view.build(frame)) for view in VIEWS if view.name == name)
+
+
+def test_the_report_shows_solve_rates_per_maze_and_on_levels(results: Path) -> None:
+    (mazes,), (levels,) = exhibits(results, "mazes"), exhibits(results, "levels")
 
     assert isinstance(mazes, Table)
     assert set(mazes.frame.index) == {"dr", "plr", "random"}
@@ -156,6 +178,42 @@ def test_the_report_shows_mazes_levels_and_the_hardest_found(results: Path) -> N
     assert isinstance(mazes.frame.loc["dr", "crossing"], Interval)
     assert isinstance(levels, Table)
     assert list(levels.frame.columns) == ["all levels", "worst 10 %"]
+
+
+def test_the_report_shows_a_row_of_the_hardest_levels_of_each_curriculum(results: Path) -> None:
+    (gallery,) = exhibits(results, "gallery")
+
     assert isinstance(gallery, Picture)
-    assert gallery.png.startswith(b"\x89PNG")
-    assert gallery.doc.endswith(": plr.")
+    caption, level = 16, 7 * 8  # only plr values levels; they are 5x5 with a wall around
+    assert size(gallery) == (8 * (level + 6) - 6, caption + level)
+
+
+def test_the_report_shows_the_levels_chosen_over_time(results: Path) -> None:
+    difficulty, evolution = exhibits(results, "evolution")
+
+    assert (difficulty.name, evolution.name) == ("difficulty-maze-25", "evolution-maze-25")
+    caption, level = 16, 7 * 5  # dr and plr: two updates, three levels of each
+    assert size(difficulty) == (1080, 720)
+    assert size(evolution)[1] == 2 * (caption + 3 * (level + 6) - 6) + 6
+
+
+def size(picture: Picture) -> tuple[int, int]:
+    with Image.open(io.BytesIO(picture.png)) as image:
+        return image.size
+
+
+def test_a_curve_is_averaged_over_the_seeds_that_logged_a_step(tmp_path: Path) -> None:
+    curves = []
+    for seed, text in enumerate(["step,walls,path\n1,2,\n2,4,7\n", "step,walls\n2,6\n3,1\n"]):
+        (tmp_path / f"{seed}.csv").write_text(text)
+        curves.append(read_curve(tmp_path / f"{seed}.csv"))
+
+    assert mean_curve(curves, "walls") == ([1, 2, 3], [2, 5, 1])
+    assert mean_curve(curves, "path") == ([2], [7])
+
+
+@pytest.mark.parametrize("text", ["walls\n1\n", "step,walls\n1,x\n", "step,walls\nx,1\n"])
+def test_a_file_that_is_no_curve_is_refused_by_name(tmp_path: Path, text: str) -> None:
+    (tmp_path / "a.csv").write_text(text)
+    with pytest.raises(CorruptError, match=r"a\.csv: no curve"):
+        read_curve(tmp_path / "a.csv")

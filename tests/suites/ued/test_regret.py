@@ -16,6 +16,7 @@ from rlbench.suites.ued.regret import (
     population_regret,
     positive_value_loss,
     relative_regret,
+    return_less_value_loss,
 )
 
 REWARD = torch.tensor([0, 0, 0.8, 0, 0, 0.6, 0, 0])[:, None]
@@ -72,6 +73,17 @@ def test_a_level_without_a_finished_episode_has_no_score() -> None:
 
     assert float(max_mc(episodes, VALUE[:2], torch.tensor([0.9]))) == -math.inf
     assert float(positive_value_loss(episodes, ADVANTAGE[:2])) == -math.inf
+
+
+def test_dcds_ease_is_the_mean_return_less_the_value_loss_clipped_at_one() -> None:
+    """Unfinished steps count in the value loss; the return without an episode is 0."""
+    reward = torch.tensor([[0.0, 0.0, 0.5], [0.8, 0.0, 0.1], [0.0, 0.0, 0.3]])
+    done = torch.tensor([[False, False, True], [True, False, True], [False, False, False]])
+    advantage = torch.tensor([[0.3, -0.6, 4.0], [-0.3, 0.0, -4.0], [0.6, 0.0, 1.0]])
+
+    found = return_less_value_loss(Episodes(reward, done), advantage)
+
+    assert found.tolist() == pytest.approx([0.8 - 0.4, -0.2, 0.3 - 1.0])
 
 
 def test_relative_regret_is_clipped_at_zero_and_zero_without_episodes() -> None:

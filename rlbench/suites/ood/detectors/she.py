@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import torch
 from torch import Tensor
 
 from rlbench.suites.ood.detectors.gaussian import class_means
@@ -16,8 +17,16 @@ class She:
     needs = frozenset({"logits", "features"})
 
     def fit(self, train: Split, val: Split) -> None:
-        """A class's pattern is the mean feature of its correctly classified training examples."""
-        self._patterns = class_means(_correct(train), train.n_classes, "She")
+        """A class's pattern is the mean feature of its correctly classified training examples.
+
+        A class without any is given the mean of all its examples; the paper names no such case.
+        """
+        hits = sum(
+            torch.bincount(y[y == predicted], minlength=train.n_classes)
+            for y, predicted in train.parts("labels", "predictions")
+        )
+        unlearnt = torch.as_tensor(hits) == 0
+        self._patterns = class_means(_stored(train, unlearnt), train.n_classes, "She")
 
     def score(self, test: Split) -> Tensor:
         """- z . pattern of the predicted class."""
@@ -27,6 +36,7 @@ class She:
         return -(z.double() * self._patterns[predicted]).sum(dim=1)
 
 
-def _correct(train: Split) -> Iterator[tuple[Tensor, Tensor]]:
+def _stored(train: Split, unlearnt: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
     for z, y, predicted in train.parts("features", "labels", "predictions"):
-        yield z[predicted == y], y[predicted == y]
+        kept = (predicted == y) | unlearnt[y]
+        yield z[kept], y[kept]

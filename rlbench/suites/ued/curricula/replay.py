@@ -20,7 +20,10 @@ from rlbench.suites.ued.generate import scattered
 from rlbench.suites.ued.interface import Proposal, World
 from rlbench.suites.ued.levels import Levels, join
 from rlbench.suites.ued.mutate import dcd_mutate, jaxued_mutate, minimax_mutate
-from rlbench.suites.ued.regret import Score
+from rlbench.suites.ued.regret import Score, return_less_value_loss
+
+EASY = 4
+"""Replayed levels that DCD edits, out of a rollout's."""
 
 Mutator = Literal["minimax", "jaxued", "dcd"]
 MUTATORS: Mapping[str, Callable[..., Levels]] = {
@@ -48,6 +51,7 @@ class Replay:
         parallel: bool = False,
         edits: int = 0,
         mutator: Mutator = "minimax",
+        edited: Literal["all", "easy"] = "all",
         base: Literal["task", "empty"] = "task",
     ) -> None:
         """Args are the method's hyperparameters.
@@ -66,6 +70,8 @@ class Replay:
             parallel: whether everything is played in one rollout.
             edits: changes to each replayed level; 0 for no edits (no ACCEL).
             mutator: whose edits.
+            edited: which of the replayed levels are edited: each of them, or, as in DCD, the four
+                with the smallest `return_less_value_loss`, each as often as makes a whole batch.
             base: new levels are the task's, or have no walls.
 
         Raises:
@@ -76,11 +82,14 @@ class Replay:
                 f"expected replay and min_fill from 0 to 1, edits from 0;"
                 f" found {replay}, {min_fill}, {edits}"
             )
+        if parallel and edited == "easy":
+            raise ValueError("edited: the parallel form edits levels before they are played")
         self.score, self.best_return, self.replay = score, best_return, replay
         self.capacity, self.min_fill = capacity, min_fill
         self.temperature, self.staleness, self.unique = temperature, staleness, unique
         self.robust, self.parallel = robust, parallel
         self.edits, self.mutator, self.base = edits, MUTATORS[mutator], base
+        self.edited = edited
 
     def begin(self, world: World) -> None:
         """See `Curriculum.begin`."""
@@ -126,7 +135,7 @@ class Replay:
         elif len(self._replayed):
             self._rescore(play, slice(None))
             if self.edits:
-                self._edit()
+                self._edit(self._to_edit(play))
             self._replayed = self._replayed[:0]
         else:
             self._insert(proposal.levels, play, slice(None), None)
@@ -145,7 +154,7 @@ class Replay:
         batches = [self._new(n), self.buffer.levels[self._replayed]]
         trained = [self._mask(n, not self.robust), self._mask(n, True)]
         if self.edits:
-            self._edit()
+            self._edit(self._replayed)
             batches.append(self._edited)
             trained.append(self._mask(n, False))
         return Proposal(join(batches), trained=torch.cat(trained))
@@ -179,9 +188,17 @@ class Replay:
     def _mask(self, n: int, value: bool) -> Tensor:
         return torch.full((n,), value, device=self._world.maze.device)
 
-    def _edit(self) -> None:
-        """Edits of the replayed levels; kept, because their slots may soon hold other levels."""
-        self._parents = self._replayed
+    def _to_edit(self, play: Play) -> Tensor:
+        """The slots of the replayed levels to edit, after they were played: int64 [n]."""
+        if self.edited == "all":
+            return self._replayed
+        ease = return_less_value_loss(play.episodes, play.advantage)
+        easy = self._replayed[ease.sort(stable=True).indices[:EASY]]
+        return easy.repeat(-(-len(self._replayed) // len(easy)))[: len(self._replayed)]
+
+    def _edit(self, parents: Tensor) -> None:
+        """Edits of the levels in these slots; kept, since the slots may soon hold other levels."""
+        self._parents = parents
         self._edited = self.mutator(
             self.buffer.levels[self._parents], self._world.rng, edits=self.edits
         )
