@@ -98,6 +98,10 @@ class Teacher(nn.Module):
         steps = changes.view(image.shape[0] - 1, image.shape[1], -1)
         return torch.cat([whole, steps]).cumsum(0)
 
+    def follow(self, product: Tensor, before: Tensor, image: Tensor) -> Tensor:
+        """The product [n, gates] of the maps `image`, from that of the maps before them."""
+        return product + self.changes(before, image)
+
     def changes(self, before: Tensor, after: Tensor) -> Tensor:
         """The difference of the products of maps with one changed tile: [m, ...] to [m, gates]."""
         place, inside = self._touched(before, after)
@@ -156,8 +160,9 @@ class Teacher(nn.Module):
         gates = self.products(design.image) + self.rest(time, design.noise)
         hidden = cell = gates.new_zeros(n, HIDDEN)
         outputs = []
-        for t in range(steps):
-            hidden, cell = self.remember(gates[t], hidden, cell)
+        # not gates[t], whose gradient would be as large as all of gates, once per step
+        for now in gates.unbind(0):
+            hidden, cell = self.remember(now, hidden, cell)
             outputs.append(hidden)
         logits, value = self.heads(torch.stack(outputs))
         return logits.masked_fill(~design.mask, NEVER), value
@@ -175,7 +180,7 @@ def design(teacher: Teacher, editor: Editor, n: int, rng: torch.Generator) -> tu
         if before is None or product is None:
             product = teacher.products(seen.image[None])[0]
         else:
-            product = product + teacher.changes(before, seen.image)
+            product = teacher.follow(product, before, seen.image)
         before = seen.image
         gates = product + teacher.rest(seen.time, seen.noise)
         hidden, cell = teacher.remember(gates, hidden, cell)

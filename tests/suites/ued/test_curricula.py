@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -134,8 +135,8 @@ def test_accel_scores_edits_of_what_it_has_just_replayed_and_does_not_learn_from
 
 def test_the_easy_rule_edits_the_four_levels_with_the_least_return_by_turns() -> None:
     """Without a value loss, DCD's measure is the mean return."""
-    rng = torch.Generator().manual_seed(0)
-    big = World(Maze(13, 13, horizon=9), partial(scattered, n_walls=9), rng, 10, 16, 100, 9, None)
+    wide: dict[str, Any] = {"maze": Maze(13, 13, horizon=9), "draw": partial(scattered, n_walls=9)}
+    big = replace(world(), environments=10, **wide)
     curriculum = Replay(
         capacity=10, min_fill=1.0, replay=1.0, edits=1, mutator="minimax", edited="easy",
         staleness=1.0,

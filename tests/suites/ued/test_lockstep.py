@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+import torch
 
 from rlbench.core.errors import UsageError
 from rlbench.suites.ued.curricula.designed import Designed

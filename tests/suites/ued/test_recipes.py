@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -27,10 +26,7 @@ REPLAY_JAXUED = {"replay": 0.8, "temperature": 0.3, "staleness": 0.3, "count": "
 SFL = {"lr": 2.5e-4, "gamma": 0.99, "gae_lambda": 0.95, "clip": 0.04, "epochs": 4}
 
 
-def published() -> Iterator[tuple[TaskSpec, Published]]:
-    for task in TASKS:
-        for figure in task.published:
-            yield task, figure
+PUBLISHED = [(task, figure) for task in TASKS for figure in task.published]
 
 
 @pytest.mark.parametrize(
@@ -72,12 +68,12 @@ def test_a_variant_differs_from_the_default_recipe(spec: BaselineSpec) -> None:
 
 
 def test_there_are_published_figures() -> None:
-    assert len(list(published())) == 7 * 6 + 12 * 3 + 6 * 2
+    assert len(PUBLISHED) == 7 * 6 + 12 * 3 + 6 * 2
 
 
 @pytest.mark.parametrize(
     ("task", "figure"),
-    published(),
+    PUBLISHED,
     ids=lambda item: item.name if isinstance(item, TaskSpec) else f"{item.baseline} {item.metric}",
 )
 def test_a_published_figure_is_about_a_recipe_a_metric_and_a_tier_that_there_are(
