@@ -130,7 +130,8 @@ class _Lstm(torch.autograd.Function):
 def _step_before(counts: tuple[int, ...], device: torch.device) -> Tensor:
     """For every place after step 0, where its segment was a step before: int64 [m - counts[0]]."""
     before, now = torch.tensor([counts[:-1], counts[1:]], dtype=torch.int64)
-    return (torch.arange(counts[0], sum(counts)) - before.repeat_interleave(now)).to(device)
+    ahead: Tensor = before.repeat_interleave(now)
+    return (torch.arange(counts[0], sum(counts)) - ahead).to(device)
 
 
 def _gate_gradients(

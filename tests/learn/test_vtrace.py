@@ -14,11 +14,12 @@ from rlbench.learn.ppo import gae
 from rlbench.learn.vtrace import vtrace
 
 
-def slow_targets(  # noqa: PLR0917
+def slow_targets(
     ratio: list[float],
     discount: list[float],
     reward: list[float],
     value: list[float],
+    *,
     rho_bar: float,
     c_bar: float,
 ) -> list[float]:
@@ -55,7 +56,7 @@ def test_targets_and_advantages_are_those_of_the_paper(
     for i in range(3):
         ratio = np.exp(log_ratio[:, i])
         column = [x[:, i].tolist() for x in (ratio[:, None].repeat(3, 1), discount, reward, value)]
-        target = slow_targets(*column, rho_bar, c_bar)
+        target = slow_targets(*column, rho_bar=rho_bar, c_bar=c_bar)
         after = [*target[1:], value[-1, i]]
         advantage = np.minimum(ratio, rho_bar) * (
             reward[:, i] + discount[:, i] * after - value[:-1, i]

@@ -38,7 +38,9 @@ class UedSuite:
         return None
 
     def affinity(self, trial: Trial) -> str:
-        """Trials of one seed on one task; they share nothing but the import of torch."""
+        """Seeds that are trained together; else one seed's trials, which share only torch's import."""
+        if protocol(trial.task, trial.protocol).seeds_at_once > 1:
+            return f"{trial.task.name} {trial.baseline.name}"
         return f"{trial.task.name} seed {trial.seed}"
 
     def run(self, trial: Trial, ctx: Context) -> Outcome:

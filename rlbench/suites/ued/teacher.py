@@ -11,7 +11,7 @@ for rounding, forwards and backwards, and a twentieth of the work.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -45,6 +45,33 @@ class Design(NamedTuple):
     """float32 [T, n]."""
     value: Tensor
     """float32 [T, n]."""
+
+
+class _Grouped(torch.autograd.Function):
+    """Rows [k, a], the next `counts[g]` of them times weight g of [groups, a, b]: [k, b].
+
+    Written by hand so that the gradient of the weights is made in one place, once.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor, weight: Tensor, counts: list[int]) -> Tensor:
+        ctx.save_for_backward(rows, weight)
+        ctx.counts = counts
+        out = rows.new_empty(rows.shape[0], weight.shape[2])
+        groups = (torch.split(part, counts) for part in (rows, out))
+        for group, part, w in zip(*groups, weight, strict=True):
+            torch.mm(group, w, out=part)
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None]:
+        rows, weight = ctx.saved_tensors
+        for_rows, for_weight = torch.empty_like(rows), torch.empty_like(weight)
+        groups = (torch.split(part, ctx.counts) for part in (rows, gradients[0], for_rows))
+        for group, gradient, for_group, w, for_w in zip(*groups, weight, for_weight, strict=True):
+            torch.mm(gradient, w.t(), out=for_group)
+            torch.mm(group.t(), gradient, out=for_w)
+        return for_rows, for_weight, None
 
 
 class Teacher(nn.Module):
@@ -89,39 +116,47 @@ class Teacher(nn.Module):
 
         Maps that follow one another may differ in one tile at most, and the first ones are equal.
         """
+        steps, n = image.shape[:2]
         first = torch.relu(self.convolution(self._patches(image[0, :1])))[0]
-        whole = first.flatten() @ self.map_weight.flatten(0, 1)
-        whole = whole.expand(1, image.shape[1], -1)
-        if image.shape[0] == 1:
-            return whole
-        changes = self.changes(image[:-1].flatten(0, 1), image[1:].flatten(0, 1))
-        steps = changes.view(image.shape[0] - 1, image.shape[1], -1)
-        return torch.cat([whole, steps]).cumsum(0)
+        place, owner, change = self._differences(image[:-1].flatten(0, 1), image[1:].flatten(0, 1))
+        # the first map counts as a change at every position, for one owner more
+        everywhere = torch.arange(len(first), device=place.device)
+        total = self._multiplied(
+            torch.cat([everywhere, place]),
+            torch.cat([torch.zeros_like(everywhere), owner + 1]),
+            torch.cat([first, change]),
+            1 + (steps - 1) * n,
+        )
+        whole, changes = total[0].expand(1, n, -1), total[1:].view(steps - 1, n, total.shape[1])
+        return torch.cat([whole, changes]).cumsum(0)
 
     def follow(self, product: Tensor, before: Tensor, image: Tensor) -> Tensor:
         """The product [n, gates] of the maps `image`, from that of the maps before them."""
-        return product + self.changes(before, image)
+        return product + self._multiplied(*self._differences(before, image), len(image))
 
-    def changes(self, before: Tensor, after: Tensor) -> Tensor:
-        """The difference of the products of maps with one changed tile: [m, ...] to [m, gates]."""
+    def _differences(self, before: Tensor, after: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Where maps with at most one changed tile, [m, ...], differ after the convolution.
+
+        Returns:
+            Per such place: its position int64 [k], its map int64 [k], the difference [k, FILTERS].
+        """
         place, inside = self._touched(before, after)
         cells = self._patch[place].flatten(1)
 
         def seen(image: Tensor) -> Tensor:
             picked = image.flatten(2).gather(2, cells[:, None].expand(-1, 3, -1))
-            parts = picked.view(len(image), 3, 9, 9).permute(0, 2, 3, 1).flatten(2)
+            parts = picked.view(len(image), 3, 9, 9).permute(0, 2, 3, 1)[inside].flatten(1)
             return torch.relu(self.convolution(parts))
 
-        # one product per position, over all maps that changed there
-        owner, which = inside.nonzero().unbind(1)
-        order = place[owner, which].sort(stable=True)
-        owner, which = owner[order.indices], which[order.indices]
-        difference = (seen(after) - seen(before))[owner, which]
-        counts = torch.bincount(order.values, minlength=len(self.map_weight)).tolist()
-        groups = zip(torch.split(difference, counts), self.map_weight.unbind(0), strict=True)
-        products = torch.cat([group @ weight for group, weight in groups])
-        total = products.new_zeros(len(before), products.shape[1])
-        return total.index_add(0, owner, products)
+        return place[inside], inside.nonzero()[:, 0], seen(after) - seen(before)
+
+    def _multiplied(self, place: Tensor, owner: Tensor, rows: Tensor, owners: int) -> Tensor:
+        """Rows times the weights of their positions, summed by owner: [owners, gates]."""
+        place, order = place.sort(stable=True)
+        counts = torch.bincount(place, minlength=len(self.map_weight)).tolist()
+        products: Tensor = _Grouped.apply(rows[order], self.map_weight, counts)  # type: ignore[no-untyped-call]
+        total = products.new_zeros(owners, products.shape[1])
+        return total.index_add(0, owner[order], products)
 
     def _touched(self, before: Tensor, after: Tensor) -> tuple[Tensor, Tensor]:
         """Positions of the convolution that see the changed tile, and which of them exist.
