@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -76,7 +76,8 @@ def _write_rows(rows: Rows, folder: Path) -> list[str]:
             with storing(folder):
                 if not files:
                     for name, array in part.items():
-                        stream = stack.enter_context(_path(folder, name).open("wb"))
+                        stream = _path(folder, name).open("wb")
+                        stack.callback(_close, stream)
                         files[name] = _RowFile(name, stream, array, rows.n)
                 if set(part) != set(files):
                     raise ValueError(f"rows: expected {sorted(files)}, found {sorted(part)}")
@@ -125,6 +126,12 @@ def _path(folder: Path, name: str) -> Path:
     if not NAME.fullmatch(name):
         raise ValueError(f"asset array name {name!r}: expected a plain word")
     return folder / f"{name}.npy"
+
+
+def _close(stream: IO[bytes]) -> None:
+    """After a failed write a close fails again; after a sync it has nothing left to lose."""
+    with suppress(OSError):
+        stream.close()
 
 
 def _sync(stream: IO[bytes]) -> None:

@@ -76,13 +76,18 @@ def load_registry() -> tuple[Registry, list[str]]:
 
 
 def published(table: FamilyTable, registry: Registry) -> Grid | None:
-    """What papers print for the tasks of a family, or None; never mixed with measured numbers."""
-    rows = []
+    """What papers print for the tasks of a family, or None; never mixed with measured numbers.
+
+    A figure that names its tier is shown only where its baseline was measured at that tier.
+    """
+    rows, measured = [], {row.name for row in table.rows}
     for column in table.columns:
         spec = registry.tasks.get(column.task)
         if spec is None or spec.version != table.key.version:
             continue
         for one in spec.published:
+            if one.tier and (one.tier != table.key.tier or one.baseline not in measured):
+                continue
             texts = (column.label, one.baseline, one.metric or column.metric)
             rows.append(
                 (

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import resource
 import subprocess
 import sys
 import tempfile
@@ -227,6 +228,19 @@ def test_a_full_disk_is_a_storage_error_and_leaves_nothing(
     monkeypatch.setattr("os.fsync", full)
     with pytest.raises(StorageError, match="No space left"):
         get(tmp_path, Maker())
+    assert not list(tmp_path.glob("assets/numbers/*/"))
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_file_that_cannot_grow_is_a_storage_error(tmp_path: Path, whole: bool) -> None:
+    part = {"x": np.zeros((500, 100))}
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2**16, limits[1]))
+    try:
+        with pytest.raises(StorageError, match="cannot write: "):
+            get(tmp_path, lambda: part if whole else Rows(1000, [part, part]))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert not list(tmp_path.glob("assets/numbers/*/"))
 
 

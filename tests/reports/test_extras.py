@@ -23,7 +23,7 @@ SUITE = """
 from rlbench.core.suite import Picture, Table, View
 
 def best(frame):
-    assert frame["tier"].nunique() == frame["source"].nunique() == frame["where"].nunique() == 1
+    assert frame["tier"].nunique() == frame["source"].nunique() == 1
     found = frame.groupby("row")[["value"]].max()
     return [Table("values", "The values", found, "By row."),
             Picture("map", "A map", b"\\x89PNG\\r\\n\\x1a\\n...", "Drawn.")]
@@ -103,6 +103,61 @@ def test_a_suites_views_are_built_and_a_broken_one_costs_only_itself(
     assert [entry.text for entry in table.grid.rows[0]] == ["base", "0.750"]
     assert isinstance(picture, ShownPicture)
     assert set(problems) == set(FAILURES)
+
+
+def rows_by_view(own: Path, registry: Registry) -> dict[str, set[str]]:
+    shown, _ = shown_views(load_results(own), registry)
+    tables = {view.where: view.items[0] for view in shown}
+    assert all(isinstance(table, ShownTable) for table in tables.values())
+    return {
+        where: {row[0].text for row in table.grid.rows}
+        for where, table in tables.items()
+        if isinstance(table, ShownTable)
+    }
+
+
+def test_what_the_user_ran_stands_beside_the_reference_on_the_same_tasks(
+    tmp_path: Path, reference: Path, write_cell: WriteCell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "toy_beside_suite.py").write_text(SUITE)
+    monkeypatch.syspath_prepend(tmp_path)
+    registry = registry_with(toy="toy_beside_suite:SUITE")
+    own = tmp_path / "own"
+    for row in ("knn", "mine"):
+        write_cell(own, [0.5] * 5, task="toy/alpha", row=row)
+    for row in ("knn", "msp"):
+        write_cell(reference, [0.6] * 5, task="toy/alpha", row=row)
+    marked = {"knn", "mine", "knn (reference)", "msp (reference)"}
+
+    assert rows_by_view(own, registry) == {"both": marked}
+
+    for row in ("knn", "vim"):
+        write_cell(reference, [0.6] * 5, task="toy/beta", row=row)
+
+    assert rows_by_view(own, registry) == {"both": marked, "reference": {"knn", "msp", "vim"}}
+
+
+def test_records_of_other_code_do_not_stand_beside_the_reference_and_a_line_says_so(
+    tmp_path: Path, reference: Path, write_cell: WriteCell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "toy_other_suite.py").write_text(SUITE)
+    monkeypatch.syspath_prepend(tmp_path)
+    registry = registry_with(toy="toy_other_suite:SUITE")
+    monkeypatch.setattr("rlbench.reports.build.load_registry", lambda: (registry, []))
+    own = tmp_path / "own"
+    write_cell(own, [0.5] * 5, source="new")
+    write_cell(reference, [0.6] * 5, source="old")
+    write_cell(reference, [0.6, 0.7], source="new", tier="smoke")
+
+    assert rows_by_view(own, registry) == {"local": {"base"}, "reference": {"base"}}
+    made = build_report([own], tmp_path / "out")
+    (line,) = (text for text in made.problems if "side by side" in text)
+    assert re.fullmatch(
+        r"suite 'toy', tier small: your records of source [0-9a-f]{12} and the reference ones of "
+        r"source [0-9a-f]{12} come from different code, so they do not stand side by side",
+        line,
+    )
+    assert line.replace("'", "&#x27;") in made.html.read_text()
 
 
 def test_the_page_shows_views_and_labels_published_figures_as_such(

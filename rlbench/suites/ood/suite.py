@@ -68,7 +68,7 @@ class OodSuite:
         return f"{params.id.source} {ident[:12]} seed {trial.seed}"
 
     def run(self, trial: Trial, ctx: Context) -> Outcome:
-        """See `posthoc.run_trial`; the training of a shared classifier is not resumed."""
+        """See `posthoc.run_trial`; a killed training goes on in whichever trial needs it next."""
         from rlbench.suites.ood.posthoc import run_trial
 
         return run_trial(trial, ctx)

@@ -38,7 +38,7 @@ class UedSuite:
         return None
 
     def affinity(self, trial: Trial) -> str:
-        """Seeds that are trained together; else one seed's trials, which share only torch's import."""
+        """Seeds that are trained together; else the trials of one seed, which share nothing."""
         if protocol(trial.task, trial.protocol).seeds_at_once > 1:
             return f"{trial.task.name} {trial.baseline.name}"
         return f"{trial.task.name} seed {trial.seed}"
