@@ -15,6 +15,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from rlbench.core.errors import MissingError, UsageError
+from rlbench.core.heap import keep_freed_memory
 from rlbench.core.seeding import small_seed
 
 PACKAGES = (
@@ -100,6 +101,7 @@ def settle(modules: Sequence[str], words: Sequence[str | int], threads: int) -> 
     if "torch" in modules:
         import torch
 
+        keep_freed_memory()
         torch.set_num_threads(threads)
         torch.set_default_dtype(torch.float32)
         torch.set_grad_enabled(True)
