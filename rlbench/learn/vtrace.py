@@ -1,4 +1,4 @@
-"""V-trace: values and policy gradients from play of an older policy (arXiv:1802.01561, section 4)."""
+"""V-trace: learning from the play of an older policy (arXiv:1802.01561, section 4)."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""The methods that learn skills and tasks; `interface` says what a method is."""

@@ -1,0 +1,73 @@
+"""What a trial notes down on the way: its curve, and how much each teacher counted when."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rlbench.suites.skillhack.learners.interface import Arrays
+
+if TYPE_CHECKING:
+    from rlbench.core.context import Context
+    from rlbench.suites.skillhack.train import Counts, Cycle
+
+POINTS = 100
+"""Points of the curve."""
+_WEIGHT = "weight."
+"""What the learner's numbers about teachers begin with."""
+
+
+class Diary:
+    """Averages of training since the last point of the curve."""
+
+    def __init__(self, updates: int = 0) -> None:
+        """`updates` is how many there will be; 0 when nobody trains."""
+        self._every = max(updates // POINTS, 1)
+        self._sums = np.zeros(4)
+        """Episodes, and sums of their successes, returns and lengths."""
+        self._steps: list[int] = []
+        self._weights: list[list[float]] = []
+
+    def note(self, cycle: Cycle, counts: Counts, ctx: Context, *, last: bool) -> None:
+        """After each rollout; `last` when there will be no other."""
+        episodes = cycle.returns
+        self._sums += [
+            len(episodes), cycle.success.sum(), episodes.sum(), cycle.lengths.sum(),
+        ]  # fmt: skip
+        if counts.learner_updates % self._every and not last:
+            return
+        values = dict(cycle.told)
+        n, success, returned, length = self._sums
+        if n:
+            values |= {"success": success / n, "return": returned / n, "length": length / n}
+        ctx.log(counts.env_steps, updates=counts.learner_updates, episodes=n, **values)
+        weights = [value for name, value in cycle.told.items() if name.startswith(_WEIGHT)]
+        if weights:
+            self._steps.append(counts.env_steps)
+            self._weights.append(weights)
+        self._sums = np.zeros(4)
+
+    def evidence(self) -> Arrays:
+        """`teacher_weight` float32 [P, K] at `teacher_weight_step` int64 [P], if there are any."""
+        if not self._steps:
+            return {}
+        return {
+            "teacher_weight_step": np.array(self._steps, np.int64),
+            "teacher_weight": np.array(self._weights, np.float32),
+        }
+
+    def state(self) -> Arrays:
+        """For a checkpoint."""
+        return {
+            "diary:sums": self._sums.copy(),
+            "diary:steps": np.array(self._steps, np.int64),
+            "diary:weights": np.array(self._weights, np.float64),
+        }
+
+    def restore(self, arrays: Mapping[str, np.ndarray[Any, Any]]) -> None:
+        """Put back what `state` gave."""
+        self._sums = np.array(arrays["diary:sums"])
+        self._steps = arrays["diary:steps"].tolist()
+        self._weights = arrays["diary:weights"].tolist()

@@ -1,0 +1,226 @@
+"""Recorded episodes played again, exactly: in the terminal, as a GIF, as a ttyrec.
+
+A record keeps an episode as NetHack's two seeds and the actions. Played again it must end as it did
+then, or the record is not what it says.
+"""
+
+from __future__ import annotations
+
+import struct
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rlbench.core.errors import CorruptError, UsageError
+from rlbench.core.record import Record, read_evidence, read_record
+from rlbench.core.registry import Registry
+from rlbench.suites.skillhack.interface import ACTIONS, Cause
+from rlbench.suites.skillhack.seeding import GameSeed
+from rlbench.suites.skillhack.settings import TaskSettings, task_settings
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from rlbench.suites.skillhack.watch import Screen
+
+Array = np.ndarray[Any, Any]
+
+COLOURS = (
+    (0, 0, 0), (170, 0, 0), (0, 170, 0), (170, 85, 0), (60, 60, 255), (170, 0, 170), (0, 170, 170),
+    (190, 190, 190), (110, 110, 110), (255, 85, 85), (85, 255, 85), (255, 255, 85),
+    (120, 120, 255), (255, 85, 255), (85, 255, 255), (255, 255, 255),
+)  # fmt: skip
+"""Red, green and blue of the terminal's sixteen colours."""
+_CELL = (6, 11)
+"""Width and height of a character in a GIF, in pixels."""
+
+
+@dataclass(frozen=True, eq=False)
+class Episode:
+    """What a record keeps of one episode."""
+
+    seed: GameSeed
+    actions: list[int]
+    """Indices of `ACTIONS`."""
+    returned: float
+    success: bool
+    cause: Cause
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """The terminal after an action."""
+
+    chars: Array
+    """uint8 [24, 80]"""
+    colors: Array
+    """uint8 [24, 80], 0 to 15"""
+    cursor: tuple[int, int]
+    """Row and column."""
+    action: str
+    """What was done; empty at first."""
+
+
+def read_episodes(record: Path) -> tuple[TaskSettings, list[Episode]]:
+    """The task and the evaluation episodes of a record.
+
+    Raises:
+        UsageError: a record of another suite, or its task is not here in that version.
+        CorruptError: record or evidence are not whole.
+    """
+    about = read_record(record)
+    settings = _settings(record, about)
+    evidence = read_evidence(record, about)
+    try:
+        spans = pairwise(evidence["episode_offsets"].tolist())
+        keys = [evidence["episode_keys"][first:end].tolist() for first, end in spans]
+        names = ("seed", "return", "success", "cause")
+        columns = (evidence[f"episode_{name}"].tolist() for name in names)
+        episodes = [
+            Episode(GameSeed(*seed), actions, returned, bool(success), Cause(cause))
+            for actions, seed, returned, success, cause in zip(keys, *columns, strict=True)
+        ]
+    except (KeyError, TypeError, ValueError) as error:
+        raise CorruptError(f"{record}: the evidence holds no episodes: {error}") from error
+    return settings, episodes
+
+
+def _settings(path: Path, record: Record) -> TaskSettings:
+    if record.suite != "skillhack":
+        raise UsageError(f"{path}: expected a record of suite skillhack, found {record.suite}")
+    task = Registry.load().tasks.get(record.task.id)
+    if task is None or task.sha256 != record.task.spec_sha256:
+        raise UsageError(
+            f"{path}: {record.task.id} version {record.task.version} is not the task that is here,"
+            " so its episodes cannot be played again"
+        )
+    return task_settings(task)
+
+
+def choose(episodes: list[Episode], number: int | None) -> int:
+    """The episode to show: the one asked for, else the first success, else the first.
+
+    Raises:
+        UsageError: there are not so many.
+    """
+    if number is None:
+        return next((i for i, episode in enumerate(episodes) if episode.success), 0)
+    if not 0 <= number < len(episodes):
+        raise UsageError(f"episode: expected 0 to {len(episodes) - 1}, found {number}")
+    return number
+
+
+def frames(settings: TaskSettings, episode: Episode) -> Iterator[Frame]:
+    """The terminal at first and after every action.
+
+    Raises:
+        CorruptError: the episode does not end as it did when it was recorded.
+    """
+    from rlbench.suites.skillhack.watch import WatchedGame
+
+    total, cause = 0.0, Cause.RUNNING
+    with WatchedGame(settings) as game:
+        game.begin(*episode.seed)
+        yield _frame(game.screen(), "")
+        for action in episode.actions:
+            if cause != Cause.RUNNING or not 0 <= action < len(ACTIONS):
+                cause = Cause.RUNNING
+                break
+            reward, cause = game.step(action)
+            total += reward
+            yield _frame(game.screen(), ACTIONS[action])
+    if cause != episode.cause or abs(total - episode.returned) > 1e-3:
+        raise CorruptError(
+            f"episode {tuple(episode.seed)}: {cause.name.lower()} at its end, return {total:.3f};"
+            f" the record says {episode.cause.name.lower()}, {episode.returned:.3f}"
+        )
+
+
+def _frame(screen: Screen, action: str) -> Frame:
+    row, column = screen.cursor.tolist()
+    colors = screen.colors.astype(np.uint8) & 15
+    return Frame(screen.chars.copy(), colors, (row, column), action)
+
+
+def ansi(frame: Frame) -> str:
+    """A frame as text with escape sequences: clear, draw, put the cursor."""
+    lines = []
+    for chars, colors in zip(frame.chars, frame.colors, strict=True):
+        line, before = "", -1
+        for char, color in zip(chars.tolist(), colors.tolist(), strict=True):
+            if color != before:
+                bold, base = divmod(color, 8)
+                line += f"\x1b[0;{'1;' if bold else ''}{30 + base}m" if color else "\x1b[0m"
+                before = color
+            line += chr(char) if 32 <= char < 127 else " "
+        lines.append(line.rstrip() + "\x1b[0m")
+    row, column = frame.cursor
+    return "\x1b[H\x1b[2J" + "\r\n".join(lines) + f"\x1b[{row + 1};{column + 1}H"
+
+
+def show(
+    moving: Iterator[Frame],
+    write: Callable[[str], object],
+    *,
+    delay: float,
+    sleep: Callable[[float], None] = time.sleep,
+) -> None:
+    """Play frames in a terminal, `delay` seconds each, with the action below the map."""
+    for frame in moving:
+        write(ansi(frame) + f"\x1b[25;1H\x1b[0m{frame.action or 'begin'}")
+        sleep(delay)
+    write("\r\n")
+
+
+def save_ttyrec(moving: Iterator[Frame], path: Path, *, delay: float) -> int:
+    """Write frames as a ttyrec: per frame seconds, microseconds, length (uint32), then the text.
+
+    Returns:
+        How many frames there are.
+    """
+    count = 0
+    with path.open("wb") as stream:
+        for frame in moving:
+            text = ansi(frame).encode()
+            seconds, part = divmod(round(count * delay * 1e6), 1_000_000)
+            stream.write(struct.pack("<III", seconds, part, len(text)) + text)
+            count += 1
+    return count
+
+
+def save_gif(moving: Iterator[Frame], path: Path, *, delay: float) -> int:
+    """Write frames as an animation.
+
+    Returns:
+        How many frames there are.
+    """
+    pictures = [picture(frame) for frame in moving]
+    pictures[0].save(
+        path, save_all=True, append_images=pictures[1:], duration=round(delay * 1000), loop=0
+    )
+    return len(pictures)
+
+
+def picture(frame: Frame) -> Image:
+    """A frame in 480 x 264 pixels of the terminal's sixteen colours."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    width, height = _CELL
+    rows, columns = frame.chars.shape
+    image = Image.new("P", (columns * width, rows * height), 0)
+    image.putpalette([part for colour in COLOURS for part in colour])
+    draw, font = ImageDraw.Draw(image), ImageFont.load_default_imagefont()
+    draw.fontmode = "1"
+    for row, column in np.argwhere((frame.chars > 32) & (frame.chars < 127)).tolist():
+        colour = int(frame.colors[row, column]) or 7
+        where = (column * width, row * height)
+        draw.text(where, chr(frame.chars[row, column]), fill=colour, font=font)
+    row, column = frame.cursor
+    left, low = column * width, (row + 1) * height - 1
+    draw.line([(left, low), (left + width - 1, low)], fill=15)
+    return image

@@ -1,0 +1,37 @@
+"""NetHack's seeds for every episode, from its place in a trial; independent of date and process."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+from rlbench.core.seeding import entropy
+
+Purpose = Literal["train", "evaluate"]
+
+_LOW = 2**62 - 1
+
+
+class GameSeed(NamedTuple):
+    """What NetHack's two generators start from, below 2^63."""
+
+    core: int
+    """Levels and play; even in training and odd in evaluation, so that no seed is in both."""
+    disp: int
+    """What is random on the display only."""
+
+
+def episode_seed(
+    seed: int, purpose: Purpose, slot: int, episode: int, attempt: int = 0
+) -> GameSeed:
+    """The seeds of one episode.
+
+    Args:
+        seed: of the trial.
+        purpose: what the episode is for.
+        slot: which of the environments side by side.
+        episode: how many the slot has played before.
+        attempt: how many levels were thrown away because they cannot be solved.
+    """
+    drawn = entropy("skillhack-episode", seed, purpose, slot, episode, attempt)
+    odd = purpose == "evaluate"
+    return GameSeed((drawn >> 64 & _LOW) << 1 | odd, drawn & _LOW)

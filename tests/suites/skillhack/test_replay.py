@@ -1,0 +1,125 @@
+"""Recorded episodes: played again exactly, exported, and refused where they do not fit."""
+
+from __future__ import annotations
+
+import re
+import struct
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from rlbench.core.errors import CorruptError, UsageError
+from rlbench.core.registry import Registry
+from rlbench.suites.skillhack.evaluate import evaluate
+from rlbench.suites.skillhack.interface import ACTIONS, Cause
+from rlbench.suites.skillhack.replay import (
+    Episode,
+    ansi,
+    choose,
+    frames,
+    save_gif,
+    save_ttyrec,
+    show,
+)
+from rlbench.suites.skillhack.seeding import GameSeed
+from rlbench.suites.skillhack.settings import task_settings
+from rlbench.suites.skillhack.vector import make_vector
+
+SETTINGS = task_settings(Registry.load().tasks["skillhack/take-off"])
+
+
+@pytest.fixture(scope="module")
+def episode() -> Episode:
+    """Played in a batch, as in a trial's evaluation."""
+    rng = np.random.default_rng(1)
+    with make_vector(SETTINGS, purpose="evaluate", seed=2, n=2) as env:
+        found = evaluate(lambda seen, step: rng.integers(0, len(ACTIONS), 2), env, 2)
+    first, end = found["episode_offsets"][:2]
+    return Episode(
+        GameSeed(*found["episode_seed"][0].tolist()),
+        found["episode_keys"][first:end].tolist(),
+        float(found["episode_return"][0]),
+        bool(found["episode_success"][0]),
+        Cause(int(found["episode_cause"][0])),
+    )
+
+
+def test_an_episode_is_played_again_to_its_end(episode: Episode) -> None:
+    shown = list(frames(SETTINGS, episode))
+
+    assert [frame.action for frame in shown[1:]] == [ACTIONS[a] for a in episode.actions]
+    assert all(b"Agent" in bytes(frame.chars[22]) for frame in shown[:1])
+    again = list(frames(SETTINGS, episode))
+    for one, two in zip(shown, again, strict=True):
+        np.testing.assert_array_equal(one.chars, two.chars)
+
+
+@pytest.mark.parametrize("change", ["actions", "returned", "seed"])
+def test_a_record_that_does_not_tell_the_truth_is_noticed(episode: Episode, change: str) -> None:
+    other = {
+        "actions": replace(episode, actions=[14, *episode.actions[:-1]]),
+        "returned": replace(episode, returned=episode.returned + 1),
+        "seed": replace(episode, seed=GameSeed(1, 1), actions=episode.actions[:-1]),
+    }[change]
+
+    with pytest.raises(CorruptError, match="the record says"):
+        list(frames(SETTINGS, other))
+
+
+def test_the_text_of_a_frame_is_the_terminal(episode: Episode) -> None:
+    frame = next(frames(SETTINGS, episode))
+
+    lines = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", ansi(frame)).split("\r\n")
+
+    assert len(lines) == 24
+    for line, row in zip(lines, frame.chars, strict=True):
+        assert line == bytes(row).decode("latin-1").rstrip("\0 ")
+
+
+def test_the_terminal_sees_every_frame_in_its_time(episode: Episode) -> None:
+    written: list[str] = []
+    slept: list[float] = []
+
+    show(frames(SETTINGS, episode), written.append, delay=0.25, sleep=slept.append)
+
+    assert slept == [0.25] * (len(episode.actions) + 1)
+    assert [ACTIONS[a] for a in episode.actions] == [
+        text.rpartition("\x1b[0m")[2] for text in written[1:-1]
+    ]
+
+
+def test_a_ttyrec_holds_every_frame_with_its_time(episode: Episode, tmp_path: Path) -> None:
+    path = tmp_path / "episode.ttyrec"
+    count = save_ttyrec(frames(SETTINGS, episode), path, delay=0.4)
+
+    data, place, times = path.read_bytes(), 0, []
+    for frame in frames(SETTINGS, episode):
+        seconds, part, size = struct.unpack_from("<III", data, place)
+        times.append(seconds + part / 1e6)
+        assert data[place + 12 : place + 12 + size].decode() == ansi(frame)
+        place += 12 + size
+    assert place == len(data)
+    assert times == pytest.approx([0.4 * i for i in range(count)])
+
+
+def test_a_gif_is_as_large_as_the_terminal(episode: Episode, tmp_path: Path) -> None:
+    path = tmp_path / "episode.gif"
+    save_gif(frames(SETTINGS, episode), path, delay=0.1)
+
+    with Image.open(path) as image:
+        assert image.size == (480, 264)
+        assert np.asarray(image.convert("L")).any()
+        assert image.info["duration"] == 100
+
+
+def test_the_first_success_is_shown_unless_another_is_asked_for(episode: Episode) -> None:
+    lost, won = replace(episode, success=False), replace(episode, success=True)
+
+    assert choose([lost, won, won], None) == 1
+    assert choose([lost, lost], None) == 0
+    assert choose([lost, won], 0) == 0
+    with pytest.raises(UsageError, match="expected 0 to 1, found 2"):
+        choose([lost, won], 2)

@@ -1,0 +1,131 @@
+"""Worker processes that die, owners that die, and what they leave behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+from nethack_levels import play_hash, settings_of
+
+from rlbench.core.errors import RlbenchError
+from rlbench.suites.skillhack import workers
+from rlbench.suites.skillhack.folders import clear_forsaken
+from rlbench.suites.skillhack.workers import WorkerEnvironments
+
+OWNER = """
+import sys, time
+import numpy as np
+from nethack_levels import settings_of
+from rlbench.suites.skillhack.vector import make_vector
+workers = int(sys.argv[1])
+with make_vector(settings_of("fight"), purpose="train", seed=0, n=2, workers=workers) as env:
+    env.reset()
+    env.step(np.zeros(2, np.int64))
+    print(*(worker.pid for worker in getattr(env, "workers", [])), flush=True)
+    time.sleep(60)
+"""
+
+
+def two_workers() -> WorkerEnvironments:
+    return WorkerEnvironments(settings_of("fight"), purpose="train", seed=0, n=3, workers=2)
+
+
+def owner(folder: Path, workers: int) -> tuple[subprocess.Popen[str], list[int]]:
+    """A process with environments in a temporary folder of its own, and its workers."""
+    support = Path(__file__).parents[2] / "support"
+    env = {**os.environ, "TMPDIR": str(folder), "PYTHONPATH": str(support)}
+    process = subprocess.Popen(
+        [sys.executable, "-c", OWNER, str(workers)], stdout=subprocess.PIPE, text=True, env=env
+    )
+    assert process.stdout is not None
+    return process, [int(word) for word in process.stdout.readline().split()]
+
+
+def wait_until_gone(pids: list[int]) -> bool:
+    for _ in range(200):
+        if not any(psutil.pid_exists(pid) for pid in pids):
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def folders_in(folder: Path) -> list[Path]:
+    return [path for path in folder.glob("rlbench-nethack-*/*") if path.is_dir()]
+
+
+def test_a_killed_worker_is_noticed_and_named() -> None:
+    with two_workers() as env:
+        env.reset()
+        os.kill(env.workers[1].pid, signal.SIGKILL)
+
+        with pytest.raises(RlbenchError, match=r"worker of slots 1 to 2 .*killed by signal 9"):
+            env.step(np.zeros(3, np.int64))
+
+
+def test_a_worker_that_fails_is_reported_with_the_end_of_its_log() -> None:
+    settings = settings_of("fight")
+    object.__setattr__(settings, "solvable", ("reach-stairs",))
+    with (
+        WorkerEnvironments(settings, purpose="train", seed=0, n=1, workers=1) as env,
+        pytest.raises(RlbenchError, match=r"ended with status 1.*none of 1000 levels passes"),
+    ):
+        env.reset()
+
+
+def test_a_worker_is_replaced_before_it_grows_too_big_and_nobody_notices(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with two_workers() as env:
+        told = play_hash(env, 400)
+    monkeypatch.setattr(workers, "RENEW_AFTER", 2)
+    with two_workers() as env:
+        before = [worker.pid for worker in env.workers]
+        again = play_hash(env, 400)
+        after = [worker.pid for worker in env.workers]
+
+    assert told == again
+    assert not set(before) & set(after)
+
+
+def test_closing_ends_all_workers() -> None:
+    with two_workers() as env:
+        env.reset()
+        pids = [worker.pid for worker in env.workers]
+
+    assert wait_until_gone(pids)
+
+
+def test_workers_leave_when_their_owner_is_killed(tmp_path: Path) -> None:
+    process, pids = owner(tmp_path, 2)
+    process.kill()
+    process.communicate()
+
+    assert len(pids) == 2
+    assert wait_until_gone(pids)
+    assert all(not path.name.startswith(str(pid)) for pid in pids for path in folders_in(tmp_path))
+
+
+def test_folders_of_killed_processes_are_cleared_and_those_of_living_ones_kept(
+    tmp_path: Path,
+) -> None:
+    killed, _ = owner(tmp_path, 0)
+    killed.kill()
+    killed.communicate()
+    assert len(folders_in(tmp_path)) == 1
+
+    living, _ = owner(tmp_path, 0)  # its start clears
+    left = folders_in(tmp_path)
+    clear_forsaken(left[0].parent)
+    assert [path.name.split("-")[0] for path in folders_in(tmp_path)] == [str(living.pid)]
+
+    living.terminate()
+    living.communicate()
+    clear_forsaken(left[0].parent)
+    assert not folders_in(tmp_path)
