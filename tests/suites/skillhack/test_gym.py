@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import gymnasium
@@ -64,3 +66,20 @@ def test_pictures_show_what_the_text_shows() -> None:
     assert picture.shape == (24 * 13, 80 * 7, 3)
     assert picture.max() > 100
     assert not picture[13 * 3 : 13 * 5].any()  # lines above the room are empty
+
+
+def names_known(program: str) -> list[str]:
+    code = f"{program}; import gymnasium; print(*gymnasium.registry)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return done.stdout.split()
+
+
+def test_importing_the_module_of_all_ids_registers_these() -> None:
+    assert "rlbench/skillhack-battle-v1" in names_known("import rlbench.envs")
+
+
+def test_without_nethack_the_other_suites_ids_are_there() -> None:
+    known = names_known("import sys; sys.modules['nle'] = None; import rlbench.envs")
+
+    assert "rlbench/ued-maze-v1" in known
+    assert "rlbench/skillhack-battle-v1" not in known

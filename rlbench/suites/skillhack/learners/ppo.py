@@ -33,7 +33,7 @@ class PpoParams(PpoSettings):
     lr: float = 1e-3
     gamma: float = 0.99
     gae_lambda: float = 0.95
-    epochs: int = 4
+    epochs: int = 3
     minibatches: int = 4
     entropy_coef: float = 0.02
     anneal_entropy: bool = True
