@@ -74,7 +74,7 @@ def cpu() -> float:
     """Processor seconds so far of this process and of its children that are alive."""
     me = psutil.Process()
     times = [process.cpu_times() for process in (me, *me.children(recursive=True))]
-    return sum(spent.user + spent.system for spent in times)
+    return float(sum(spent.user + spent.system for spent in times))
 
 
 def ours(env: Environments) -> Side:
@@ -113,7 +113,8 @@ def nethack_alone(settings: TaskSettings) -> Side:
     plays = [Play(settings, data, {k: rows[k][i] for k in NEEDED}) for i in range(N)]
     tapes: list[list[list[int]]] = []
     for slot, play in enumerate(plays):
-        press, tape = play.game._press, [[] for _ in range(settings.max_steps)]
+        press = play.game._press
+        tape: list[list[int]] = [[] for _ in range(settings.max_steps)]
         play.begin(0, "train", slot, 0)
         for keys in tape:
 
@@ -192,7 +193,7 @@ class Gymnasium:
 
     def __init__(self, settings: TaskSettings) -> None:
         make = [partial(SlowSkill, settings) for _ in range(N)]
-        self._env = SyncVectorEnv(make, autoreset_mode=AutoresetMode.SAME_STEP)
+        self._env: Any = SyncVectorEnv(make, autoreset_mode=AutoresetMode.SAME_STEP)
 
     def reset(self) -> Observation:
         """See `Environments.reset`."""
@@ -209,7 +210,7 @@ class Gymnasium:
         self._env.close()
 
     def _seen(self, seen: dict[str, Any]) -> Observation:
-        return Observation(*(seen[name] for name in SEEN), prompt=np.zeros((N, 3), np.bool_))
+        return Observation(**{name: seen[name] for name in SEEN}, prompt=np.zeros((N, 3), np.bool_))
 
 
 def trainer(env: Any) -> Trainer:
@@ -243,7 +244,7 @@ def training(cycles: int) -> float:
                 loop.cycle()
             return loop.counts.env_steps - before
 
-        compared = {name: partial(play, loop) for name, loop in loops.items()}
+        compared: dict[str, Side] = {name: partial(play, loop) for name, loop in loops.items()}
         for side in compared.values():
             side(1)
         best = best_of_rounds(compared, cycles)
@@ -272,6 +273,7 @@ def main() -> None:
     if args.profile:
         profile(args.steps)
         return
+    warnings.filterwarnings("ignore", "Warning: smooth quitting", UserWarning)  # nle, closing
     began = time.perf_counter()
     ratios = stepping(args.steps)
     ratios["PPO"] = training(args.cycles)

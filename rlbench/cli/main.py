@@ -24,6 +24,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "check": ("rlbench.cli.checking:check_command", "Has a change made an agent worse? For CI."),
     "eval": ("rlbench.cli.ued:eval_", "Put a trained maze student into anybody's levels."),
     "render": ("rlbench.cli.ued:render", "Pictures of levels, curricula and maze students."),
+    "replay": ("rlbench.cli.skillhack:replay", "Play a recorded NetHack episode again."),
     "data": ("rlbench.cli.data:data", "Data sets and assets on this machine."),
     "doctor": ("rlbench.cli.doctor:doctor", "What can run here, and what fixes the rest."),
 }

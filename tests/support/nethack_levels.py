@@ -12,14 +12,16 @@ from rlbench.suites.skillhack.interface import ACTIONS, Environments, Step
 from rlbench.suites.skillhack.settings import TaskSettings, task_settings
 from rlbench.suites.skillhack.vector import make_vector
 
-TASKS = {task.name: task for task in Registry.load().tasks.values() if task.suite == "skillhack"}
+_ALL = {task.name: task for task in Registry.load().tasks.values() if task.suite == "skillhack"}
+MINIHACK = {name: task for name, task in _ALL.items() if task.family == "minihack"}
+TASKS = {name: task for name, task in _ALL.items() if name not in MINIHACK}
 PUBLISHED = sorted(name for name in TASKS if name.endswith("-published"))
 OURS = sorted(set(TASKS) - set(PUBLISHED))
 
 
 def settings_of(name: str) -> TaskSettings:
     """The typed settings of a task."""
-    return task_settings(TASKS[name])
+    return task_settings(_ALL[name])
 
 
 def fold(digest: hashlib._Hash, step: Step) -> None:

@@ -23,6 +23,7 @@ from filelock import FileLock
 from rlbench.core.assets import cache_folder
 from rlbench.core.bundled import bundled
 from rlbench.core.errors import MissingError, RlbenchError, SpecError
+from rlbench.suites.skillhack.settings import TaskSettings
 
 _FIRST_LEVEL = 'LEVEL:\t\t"mylevel" "none" @ (1, 1)\n'
 _MAIN_DUNGEON = re.compile(r'^DUNGEON:.*"The Dungeons of Doom".*\n', re.MULTILINE)
@@ -45,6 +46,15 @@ def hack_folder() -> Path:
     if found is None or found.origin is None:
         raise MissingError("NetHack is not installed: pip install 'rlbench[skillhack]'")
     return Path(found.origin).parent / "nethackdir"
+
+
+def level_data(settings: TaskSettings) -> Path | None:
+    """The data file of a task's level; None for an environment of MiniHack, which makes its own.
+
+    Raises:
+        SpecError: see `compiled`.
+    """
+    return compiled(settings.level, settings.level_sha256) if settings.level else None
 
 
 def compiled(level: str, sha256: str) -> Path:

@@ -28,7 +28,7 @@ from rlbench.suites.skillhack.learners.interface import (
 from rlbench.suites.skillhack.learners.ppo import Ppo
 from rlbench.suites.skillhack.network import NetworkKind, Policy
 from rlbench.suites.skillhack.settings import Protocol, task_settings
-from rlbench.suites.skillhack.train import Trainer
+from rlbench.suites.skillhack.train import Trainer, workers_for
 from rlbench.suites.skillhack.vector import make_vector
 
 if TYPE_CHECKING:
@@ -109,12 +109,15 @@ def train_expert(
         experts=_no_experts,
     )
     learner = _memoryless(training).begin(world)
-    with make_vector(settings, purpose="train", seed=seed("levels"), n=n) as env:
+    workers = workers_for(n)
+    with make_vector(settings, purpose="train", seed=seed("levels"), n=n, workers=workers) as env:
         trainer = Trainer(learner, env, rngs, training.expert_steps, published=settings.published)
         while not trainer.over:
             trainer.cycle()
     rng = torch.Generator(device).manual_seed(seed("evaluate-actions"))
-    with make_vector(settings, purpose="evaluate", seed=seed("levels"), n=n) as env:
+    with make_vector(
+        settings, purpose="evaluate", seed=seed("levels"), n=n, workers=workers
+    ) as env:
         played = evaluate(learnt(learner, n, rng), env, limits.episodes)
     weights = {f"{_WEIGHTS}{k}": v for k, v in to_arrays(learner.policy).items()}
     frames = np.array([trainer.counts.env_steps], np.int64)

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from nle import _pynethack
 from nle.nethack.nethack import DLPATH, OBSERVATION_DESC
 
-from rlbench.suites.skillhack.folders import new_folder
+from rlbench.suites.skillhack.folders import drop_folder, new_folder
 from rlbench.suites.skillhack.seeding import GameSeed
 
 Array = np.ndarray[Any, Any]
@@ -151,4 +151,4 @@ class Game:
             self._game.close()
             self._game = None
             os.close(self._library)
-            shutil.rmtree(self._folder, ignore_errors=True)
+            drop_folder(self._folder)

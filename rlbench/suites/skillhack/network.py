@@ -32,6 +32,8 @@ class Output(NamedTuple):
     """float [...]."""
     extra: dict[str, Tensor]
     """Further heads by name: float [..., outputs]."""
+    hidden: Tensor
+    """float [..., width], the last layer before the memory."""
 
 
 HIDDEN: Mapping[NetworkKind, tuple[int, ...]] = {"small": (128,), "paper": (256, 256)}
@@ -93,11 +95,11 @@ class Policy(nn.Module):
 
     def step(self, seen: Seen, memory: State) -> tuple[Output, State]:
         """One step: tensors [n, ...] and the memory to outputs [n, ...] and the memory after."""
-        core = self.hidden(self.eyes(seen))
+        core = hidden = self.hidden(self.eyes(seen))
         if self.memory is not None:
             memory = self.memory(core, memory)
             core = memory[0]
-        return self.heads(core), memory
+        return self._heads(core, hidden), memory
 
     def unroll(self, seen: Seen, memory: State, done: Tensor) -> Output:
         """Many steps in a row.
@@ -112,7 +114,7 @@ class Policy(nn.Module):
         """
         steps, n = seen[0].shape[:2]
         flat = tuple(part.flatten(0, 1) for part in seen)
-        core = self.hidden(self.eyes(flat)).view(steps, n, -1)
+        core = hidden = self.hidden(self.eyes(flat)).view(steps, n, -1)
         if self.memory is not None:
             outs = []
             for t in range(steps):
@@ -121,12 +123,11 @@ class Policy(nn.Module):
                 if t + 1 < steps:
                     memory = restart(memory, done[t])
             core = torch.stack(outs)
-        return self.heads(core)
+        return self._heads(core, hidden)
 
-    def heads(self, core: Tensor) -> Output:
-        """Float [..., width] to outputs."""
+    def _heads(self, core: Tensor, hidden: Tensor) -> Output:
         extra = {name: head(core) for name, head in self.extra.items()}
-        return Output(self.policy(core), self.value(core)[..., 0], extra)
+        return Output(self.policy(core), self.value(core)[..., 0], extra, hidden)
 
 
 def torch_defaults(module: nn.Module, rng: torch.Generator) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rlbench.core.errors import RlbenchError
 from rlbench.suites.skillhack.game import Game, Rows, options
@@ -12,8 +13,20 @@ from rlbench.suites.skillhack.seeding import GameSeed, Purpose, episode_seed
 from rlbench.suites.skillhack.settings import TaskSettings
 from rlbench.suites.skillhack.solvable import is_solvable
 
+if TYPE_CHECKING:
+    from rlbench.suites.skillhack.public import PublicPlay
+
 _QUAFF, _PICKUP = ord("q"), ord(",")
 _MAX_ATTEMPTS = 1000
+
+
+def new_play(settings: TaskSettings, data: Path | None, rows: Rows) -> Play | PublicPlay:
+    """A play of the task, on the compiled level or through MiniHack's class where there is none."""
+    if data is not None:
+        return Play(settings, data, rows)
+    from rlbench.suites.skillhack.public import PublicPlay
+
+    return PublicPlay(settings, rows)
 
 
 class Play:

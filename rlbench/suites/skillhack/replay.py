@@ -12,9 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import TYPE_CHECKING, NamedTuple
 
 from rlbench.core.errors import CorruptError, UsageError
 from rlbench.core.record import Record, read_evidence, read_record
@@ -24,20 +22,7 @@ from rlbench.suites.skillhack.seeding import GameSeed
 from rlbench.suites.skillhack.settings import TaskSettings, task_settings
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
-
     from rlbench.suites.skillhack.watch import Screen
-
-Array = np.ndarray[Any, Any]
-
-COLOURS = (
-    (0, 0, 0), (170, 0, 0), (0, 170, 0), (170, 85, 0), (60, 60, 255), (170, 0, 170), (0, 170, 170),
-    (190, 190, 190), (110, 110, 110), (255, 85, 85), (85, 255, 85), (255, 255, 85),
-    (120, 120, 255), (255, 85, 255), (85, 255, 255), (255, 255, 255),
-)  # fmt: skip
-"""Red, green and blue of the terminal's sixteen colours."""
-_CELL = (6, 11)
-"""Width and height of a character in a GIF, in pixels."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,16 +37,11 @@ class Episode:
     cause: Cause
 
 
-@dataclass(frozen=True, eq=False)
-class Frame:
+class Frame(NamedTuple):
     """The terminal after an action."""
 
-    chars: Array
-    """uint8 [24, 80]"""
-    colors: Array
-    """uint8 [24, 80], 0 to 15"""
-    cursor: tuple[int, int]
-    """Row and column."""
+    screen: Screen
+    """A copy."""
     action: str
     """What was done; empty at first."""
 
@@ -115,6 +95,15 @@ def choose(episodes: list[Episode], number: int | None) -> int:
     return number
 
 
+def describe(episode: Episode) -> str:
+    """How an episode went, in a line."""
+    won = "won" if episode.success else "not won"
+    return (
+        f"{won}, {episode.cause.name.lower()} after {len(episode.actions)} actions,"
+        f" return {episode.returned:.3f}, seeds {episode.seed.core} and {episode.seed.disp}"
+    )
+
+
 def frames(settings: TaskSettings, episode: Episode) -> Iterator[Frame]:
     """The terminal at first and after every action.
 
@@ -126,14 +115,14 @@ def frames(settings: TaskSettings, episode: Episode) -> Iterator[Frame]:
     total, cause = 0.0, Cause.RUNNING
     with WatchedGame(settings) as game:
         game.begin(*episode.seed)
-        yield _frame(game.screen(), "")
+        yield Frame(_copy(game.screen()), "")
         for action in episode.actions:
             if cause != Cause.RUNNING or not 0 <= action < len(ACTIONS):
                 cause = Cause.RUNNING
                 break
             reward, cause = game.step(action)
             total += reward
-            yield _frame(game.screen(), ACTIONS[action])
+            yield Frame(_copy(game.screen()), ACTIONS[action])
     if cause != episode.cause or abs(total - episode.returned) > 1e-3:
         raise CorruptError(
             f"episode {tuple(episode.seed)}: {cause.name.lower()} at its end, return {total:.3f};"
@@ -141,26 +130,17 @@ def frames(settings: TaskSettings, episode: Episode) -> Iterator[Frame]:
         )
 
 
-def _frame(screen: Screen, action: str) -> Frame:
-    row, column = screen.cursor.tolist()
-    colors = screen.colors.astype(np.uint8) & 15
-    return Frame(screen.chars.copy(), colors, (row, column), action)
+def _copy(screen: Screen) -> Screen:
+    chars, colors, cursor = screen
+    return screen._replace(chars=chars.copy(), colors=colors.copy(), cursor=cursor.copy())
 
 
-def ansi(frame: Frame) -> str:
-    """A frame as text with escape sequences: clear, draw, put the cursor."""
-    lines = []
-    for chars, colors in zip(frame.chars, frame.colors, strict=True):
-        line, before = "", -1
-        for char, color in zip(chars.tolist(), colors.tolist(), strict=True):
-            if color != before:
-                bold, base = divmod(color, 8)
-                line += f"\x1b[0;{'1;' if bold else ''}{30 + base}m" if color else "\x1b[0m"
-                before = color
-            line += chr(char) if 32 <= char < 127 else " "
-        lines.append(line.rstrip() + "\x1b[0m")
-    row, column = frame.cursor
-    return "\x1b[H\x1b[2J" + "\r\n".join(lines) + f"\x1b[{row + 1};{column + 1}H"
+def drawn(frame: Frame) -> str:
+    """A frame as what a terminal must be told: from the top, over the frame before."""
+    from rlbench.suites.skillhack.screen import ansi
+
+    clear = "" if frame.action else "\x1b[2J"
+    return clear + "\x1b[H" + ansi(frame.screen).replace("\n", "\x1b[K\r\n")
 
 
 def show(
@@ -172,7 +152,7 @@ def show(
 ) -> None:
     """Play frames in a terminal, `delay` seconds each, with the action below the map."""
     for frame in moving:
-        write(ansi(frame) + f"\x1b[25;1H\x1b[0m{frame.action or 'begin'}")
+        write(drawn(frame) + f"\x1b[25;1H\x1b[K{frame.action or 'begin'}")
         sleep(delay)
     write("\r\n")
 
@@ -186,7 +166,7 @@ def save_ttyrec(moving: Iterator[Frame], path: Path, *, delay: float) -> int:
     count = 0
     with path.open("wb") as stream:
         for frame in moving:
-            text = ansi(frame).encode()
+            text = drawn(frame).encode()
             seconds, part = divmod(round(count * delay * 1e6), 1_000_000)
             stream.write(struct.pack("<III", seconds, part, len(text)) + text)
             count += 1
@@ -199,28 +179,12 @@ def save_gif(moving: Iterator[Frame], path: Path, *, delay: float) -> int:
     Returns:
         How many frames there are.
     """
-    pictures = [picture(frame) for frame in moving]
+    from PIL import Image
+
+    from rlbench.suites.skillhack.screen import picture
+
+    pictures = [Image.fromarray(picture(frame.screen)) for frame in moving]
     pictures[0].save(
         path, save_all=True, append_images=pictures[1:], duration=round(delay * 1000), loop=0
     )
     return len(pictures)
-
-
-def picture(frame: Frame) -> Image:
-    """A frame in 480 x 264 pixels of the terminal's sixteen colours."""
-    from PIL import Image, ImageDraw, ImageFont
-
-    width, height = _CELL
-    rows, columns = frame.chars.shape
-    image = Image.new("P", (columns * width, rows * height), 0)
-    image.putpalette([part for colour in COLOURS for part in colour])
-    draw, font = ImageDraw.Draw(image), ImageFont.load_default_imagefont()
-    draw.fontmode = "1"
-    for row, column in np.argwhere((frame.chars > 32) & (frame.chars < 127)).tolist():
-        colour = int(frame.colors[row, column]) or 7
-        where = (column * width, row * height)
-        draw.text(where, chr(frame.chars[row, column]), fill=colour, font=font)
-    row, column = frame.cursor
-    left, low = column * width, (row + 1) * height - 1
-    draw.line([(left, low), (left + width - 1, low)], fill=15)
-    return image

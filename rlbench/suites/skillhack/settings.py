@@ -38,9 +38,9 @@ class Event:
 class TaskSettings:
     """`params` of a task: its level, what pays in it, and which of two rule sets holds."""
 
-    level: str
+    level: str = ""
     """The level file `tasks/skillhack/des/LEVEL.des`."""
-    level_sha256: str
+    level_sha256: str = ""
     """Of that file: makes the level part of the task's hash."""
     published: bool = False
     """Whether everything is as published, quirks included; the card lists them."""
@@ -66,11 +66,18 @@ class TaskSettings:
     """Names of the skill tasks whose experts help in this one; none for a skill."""
     frozen_penalty: float = 0.001
     """Taken off in a step in which no game time passes, such as a key in a prompt."""
+    environment: str = ""
+    """Instead of a level, an id that MiniHack registers; its class says all but `max_steps`."""
 
     def __post_init__(self) -> None:
         if self.max_steps < 1:
             raise ValueError(f"max_steps: expected at least 1, found {self.max_steps}")
-        if not self.events and not self.stairs_reward:
+        if bool(self.level) == bool(self.environment):
+            raise ValueError(
+                f"level, environment: expected one of them,"
+                f" found '{self.level}', '{self.environment}'"
+            )
+        if self.level and not self.events and not self.stairs_reward:
             raise ValueError("events, stairs_reward: expected something that pays")
         if len(self.drink) > 1 or (self.pick_first and not self.drink):
             raise ValueError(f"drink: expected one letter, found '{self.drink}'")

@@ -16,7 +16,8 @@ import numpy.typing as npt
 
 from rlbench.suites.skillhack.game import NEEDED, SEEN, new_rows
 from rlbench.suites.skillhack.interface import BLSTATS, MAP, MESSAGE, Cause, Observation, Step
-from rlbench.suites.skillhack.play import Play
+from rlbench.suites.skillhack.play import Play, new_play
+from rlbench.suites.skillhack.public import PublicPlay
 from rlbench.suites.skillhack.seeding import Purpose
 from rlbench.suites.skillhack.settings import TaskSettings
 
@@ -65,20 +66,20 @@ class Slots:
     def __init__(
         self,
         settings: TaskSettings,
-        data: Path,
+        data: Path | None,
         *,
         purpose: Purpose,
         seed: int,
         first: int,
         buffers: Buffers,
     ) -> None:
-        """`data` is the compiled level, `seed` the trial's, `buffers` as in `layout`."""
+        """`data` is from `compile.level_data`, `seed` the trial's, `buffers` as in `layout`."""
         n = len(buffers["reward"])
         self._buffers, self._first = buffers, first
         self._seed, self._purpose = seed, purpose
         self._rows = new_rows(2 * n, NEEDED)
         self._plays = [
-            Play(settings, data, {name: self._rows[name][i] for name in NEEDED})
+            new_play(settings, data, {name: self._rows[name][i] for name in NEEDED})
             for i in range(2 * n)
         ]
         self._current = np.arange(0, 2 * n, 2)
@@ -140,7 +141,7 @@ class Slots:
         spare = self._plays[self._current[slot] ^ 1]
         self._ready[slot] = self._helper.submit(self._begin, spare, slot, episode)
 
-    def _begin(self, play: Play, slot: int, episode: int) -> None:
+    def _begin(self, play: Play | PublicPlay, slot: int, episode: int) -> None:
         play.begin(self._seed, self._purpose, self._first + slot, episode)
 
     def _wait(self, slot: int) -> None:

@@ -34,7 +34,9 @@ class SkillHackSuite:
             raise ValueError(f"primary: expected one of {sorted(METRICS)}, found '{task.primary}'")
 
     def misfit(self, task: TaskSpec, baseline: BaselineSpec) -> str | None:
-        """Every player fits every task; recipes that need experts name their tasks."""
+        """What keeps a player from a task; recipes that need experts name their tasks."""
+        if baseline.name == "scripted" and task.params.get("environment"):
+            return "there are no scripts for MiniHack's own environments"
         return None
 
     def affinity(self, trial: Trial) -> str:

@@ -40,6 +40,15 @@ class Cycle:
     """bool [e]."""
 
 
+def workers_for(n: int) -> int:
+    """Processes that play n slots: as many as the trial may use threads (`--threads`).
+
+    With one thread, as in sweeps, the games are played in the trial's own process.
+    """
+    threads = torch.get_num_threads()
+    return min(threads, n) if threads > 1 else 0
+
+
 class Trainer:
     """A learner, its environments and all that changes."""
 

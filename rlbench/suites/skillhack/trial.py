@@ -15,19 +15,24 @@ from rlbench.core.context import Context
 from rlbench.core.errors import UsageError
 from rlbench.core.suite import Outcome
 from rlbench.core.trial import Trial
+from rlbench.suites.skillhack.dynamics import ModelMaker, dynamics_for
 from rlbench.suites.skillhack.evaluate import Act, evaluate, learnt
 from rlbench.suites.skillhack.experts import Experts, experts_for, generators
 from rlbench.suites.skillhack.interface import ACTIONS
 from rlbench.suites.skillhack.learners.interface import (
+    Dynamics,
+    DynamicsTraining,
     Expert,
     ExpertTraining,
     Learner,
     World,
 )
 from rlbench.suites.skillhack.metrics import COUNTS
+from rlbench.suites.skillhack.network import Policy
 from rlbench.suites.skillhack.progress import Diary
+from rlbench.suites.skillhack.saved import keep_student
 from rlbench.suites.skillhack.settings import Protocol, TaskSettings, protocol, task_settings
-from rlbench.suites.skillhack.train import Counts, Trainer
+from rlbench.suites.skillhack.train import Counts, Trainer, workers_for
 from rlbench.suites.skillhack.vector import make_vector
 
 Arrays = dict[str, np.ndarray[Any, Any]]
@@ -50,13 +55,15 @@ def run_trial(trial: Trial, ctx: Context) -> Outcome:
     began = time.perf_counter()
     teachers, steps = _Teachers(), 0
     counts, diary = Counts(), Diary()
+    notes: dict[str, Any] = {}
     act: Act
     if hasattr(algorithm, "begin"):
-        world = _world(trial, settings, limits, teachers.listen(experts_for(ctx, limits)), ctx)
+        world = _world(trial, settings, limits, teachers, ctx)
         learner: Learner = algorithm.begin(world)
         ready = time.perf_counter()
         if learner.unroll:
             counts, diary = _train(learner, world, settings, ctx)
+            notes |= _keep(learner, limits, ctx)
         steps = learner.gradient_steps
         rng = torch.Generator(world.device).manual_seed(ctx.seed("evaluate-actions"))
         act = learnt(learner, limits.environments, rng)
@@ -65,7 +72,8 @@ def run_trial(trial: Trial, ctx: Context) -> Outcome:
         act = algorithm.policy(settings, ctx.rng("evaluate-actions")).act
     trained = time.perf_counter()
     seed, n = ctx.seed("levels"), limits.environments
-    with make_vector(settings, purpose="evaluate", seed=seed, n=n) as env:
+    workers = workers_for(n)
+    with make_vector(settings, purpose="evaluate", seed=seed, n=n, workers=workers) as env:
         evidence = evaluate(act, env, limits.episodes)
     done = time.perf_counter()
     known = {**vars(counts), "gradient_steps": steps, "teacher_steps": teachers.frames}
@@ -76,14 +84,23 @@ def run_trial(trial: Trial, ctx: Context) -> Outcome:
         "train_s": round(trained - ready, 3),
         "evaluate_s": round(done - trained, 3),
     }
-    return Outcome(evidence, teachers.notes(), volatile)
+    return Outcome(evidence, notes | teachers.notes(), volatile)
+
+
+def _keep(learner: Learner, limits: Protocol, ctx: Context) -> dict[str, str]:
+    """The student's asset, where it is a policy of ours."""
+    policy = getattr(learner, "policy", None)
+    if not isinstance(policy, Policy):
+        return {}
+    return {"student": keep_student(policy, limits.network, ctx)}
 
 
 class _Teachers:
-    """The experts that a learner asked for."""
+    """The experts and the dynamics that a learner asked for."""
 
     def __init__(self) -> None:
         self.heard: list[Expert] = []
+        self.shown: list[Dynamics] = []
 
     def listen(self, make: Experts) -> Experts:
         """The same function; whom it gives is remembered."""
@@ -95,10 +112,21 @@ class _Teachers:
 
         return experts
 
+    def look(self, make: ModelMaker) -> ModelMaker:
+        """The same function; what it gives is remembered."""
+
+        def dynamics(training: DynamicsTraining) -> Dynamics:
+            found = make(training)
+            self.shown.append(found)
+            return found
+
+        return dynamics
+
     @property
     def frames(self) -> int:
-        """Environment steps that their training took, over all of them."""
-        return sum(expert.frames for expert in self.heard)
+        """Environment steps that their training and their demonstrations took, over all."""
+        trained = sum(expert.frames for expert in self.heard)
+        return trained + sum(model.frames for model in self.shown)
 
     def evidence(self) -> Arrays:
         """Names, frames and own scores, if there are any."""
@@ -111,8 +139,12 @@ class _Teachers:
         }
 
     def notes(self) -> dict[str, Any]:
-        """The assets' keys by skill."""
-        return {"experts": {expert.skill: expert.key for expert in self.heard}}
+        """The assets' keys, the experts' by skill, and what the dynamics foresee."""
+        notes: dict[str, Any] = {"experts": {expert.skill: expert.key for expert in self.heard}}
+        for model in self.shown:
+            everywhere, changed = model.right
+            notes["dynamics"] = {"key": model.key, "right": everywhere, "right_changed": changed}
+        return notes
 
 
 def _algorithm(trial: Trial) -> Any:
@@ -137,9 +169,10 @@ def _algorithm(trial: Trial) -> Any:
 
 
 def _world(
-    trial: Trial, settings: TaskSettings, limits: Protocol, experts: Experts, ctx: Context
+    trial: Trial, settings: TaskSettings, limits: Protocol, teachers: _Teachers, ctx: Context
 ) -> World:
     device = torch.device(ctx.device)
+    experts = teachers.listen(experts_for(ctx, limits))
     return World(
         network=limits.network,
         n_actions=len(ACTIONS),
@@ -150,6 +183,7 @@ def _world(
         rngs=generators(ctx.seed, device),
         device=device,
         experts=experts,
+        dynamics=teachers.look(dynamics_for(ctx, limits, experts)),
     )
 
 
@@ -157,8 +191,9 @@ def _train(
     learner: Learner, world: World, settings: TaskSettings, ctx: Context
 ) -> tuple[Counts, Diary]:
     """Train to the end, from the checkpoint if there is one."""
-    seed = ctx.seed("levels")
-    with make_vector(settings, purpose="train", seed=seed, n=world.environments) as env:
+    seed, n = ctx.seed("levels"), world.environments
+    workers = workers_for(n)
+    with make_vector(settings, purpose="train", seed=seed, n=n, workers=workers) as env:
         trainer = Trainer(learner, env, world.rngs, world.env_steps, published=settings.published)
         diary = Diary(trainer.updates)
         saved = ctx.load_checkpoint()

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rlbench.core.errors import UsageError
-from rlbench.suites.skillhack.compile import compiled
+from rlbench.suites.skillhack.compile import level_data
 from rlbench.suites.skillhack.interface import ACTIONS, Environments, Observation, Step
 from rlbench.suites.skillhack.seeding import Purpose
 from rlbench.suites.skillhack.settings import TaskSettings
@@ -127,7 +127,7 @@ class LocalEnvironments(Shared):
         """See `make_vector`."""
         shapes = layout(n, settings.max_steps)
         super().__init__({name: np.zeros(*shape) for name, shape in shapes.items()})
-        data = compiled(settings.level, settings.level_sha256)
+        data = level_data(settings)
         self._slots = Slots(
             settings, data, purpose=purpose, seed=seed, first=0, buffers=self._buffers
         )

@@ -7,10 +7,10 @@ from typing import NamedTuple, Self
 import numpy as np
 import numpy.typing as npt
 
-from rlbench.suites.skillhack.compile import compiled
+from rlbench.suites.skillhack.compile import level_data
 from rlbench.suites.skillhack.game import DRAWN, NEEDED, SEEN, new_rows
 from rlbench.suites.skillhack.interface import Observation
-from rlbench.suites.skillhack.play import Play
+from rlbench.suites.skillhack.play import new_play
 from rlbench.suites.skillhack.rewards import Verdict
 from rlbench.suites.skillhack.seeding import GameSeed
 from rlbench.suites.skillhack.settings import TaskSettings
@@ -32,9 +32,8 @@ class WatchedGame:
 
     def __init__(self, settings: TaskSettings) -> None:
         """See `make_vector` for what can be raised."""
-        data = compiled(settings.level, settings.level_sha256)
         self._rows = {name: rows[0] for name, rows in new_rows(1, (*NEEDED, *DRAWN)).items()}
-        self.play = Play(settings, data, self._rows)
+        self.play = new_play(settings, level_data(settings), self._rows)
 
     def begin(self, core: int, disp: int) -> None:
         """Begin the episode that a record says was played from these two seeds."""

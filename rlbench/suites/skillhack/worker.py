@@ -31,7 +31,7 @@ def main(config: dict[str, Any]) -> None:
     buffers = {name: array[mine] for name, array in arrays.items()}
     slots = Slots(
         settings,
-        Path(config["data"]),
+        None if config["data"] is None else Path(config["data"]),
         purpose=config["purpose"],
         seed=config["seed"],
         first=config["first"],

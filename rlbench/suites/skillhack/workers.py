@@ -28,7 +28,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rlbench.core.errors import RlbenchError
-from rlbench.suites.skillhack.compile import compiled
+from rlbench.suites.skillhack.compile import level_data
 from rlbench.suites.skillhack.interface import Observation, Step
 from rlbench.suites.skillhack.seeding import Purpose
 from rlbench.suites.skillhack.settings import TaskSettings
@@ -138,14 +138,14 @@ class WorkerEnvironments(Shared):
         self, settings: TaskSettings, *, purpose: Purpose, seed: int, n: int, workers: int
     ) -> None:
         """See `vector.make_vector`."""
-        data = compiled(settings.level, settings.level_sha256)
+        data = level_data(settings)
         self._memory = os.memfd_create("rlbench-slots")
         os.ftruncate(self._memory, shared_size(n, settings.max_steps))
         shared = mmap.mmap(self._memory, 0)
         super().__init__(shared_arrays(shared, n, settings.max_steps))
         config = {
             "settings": asdict(settings),
-            "data": os.fspath(data),
+            "data": None if data is None else os.fspath(data),
             "purpose": purpose,
             "seed": seed,
             "n": n,

@@ -10,15 +10,16 @@ import gymnasium
 import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
-from nethack_levels import TASKS
+from nethack_levels import MINIHACK, TASKS
 
 from rlbench.suites.skillhack import gym
 from rlbench.suites.skillhack.interface import ACTIONS
 
 
 def test_every_task_has_an_id() -> None:
-    assert {f"rlbench/skillhack-{name}-v1" for name in TASKS} <= set(gymnasium.registry)
-    assert gym.tasks() == TASKS
+    every = {**TASKS, **MINIHACK}
+    assert {f"rlbench/skillhack-{name}-v1" for name in every} <= set(gymnasium.registry)
+    assert gym.tasks() == every
 
 
 @pytest.mark.parametrize("name", ["battle", "wield-published", "nav-blind"])

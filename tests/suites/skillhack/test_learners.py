@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from rlbench.core.errors import UsageError
+from rlbench.core.registry import Registry
 from rlbench.learn.vtrace import vtrace
 from rlbench.suites.skillhack.learners.impala import Impala
 from rlbench.suites.skillhack.learners.interface import (
     STREAMS,
+    Dynamics,
     Expert,
     ExpertTraining,
     Method,
@@ -25,6 +27,7 @@ from rlbench.suites.skillhack.learners.interface import (
     sample,
 )
 from rlbench.suites.skillhack.learners.kickstart import Guidance, HierarchicalKickstart, Kickstart
+from rlbench.suites.skillhack.learners.ldd import DynamicsDistillation
 from rlbench.suites.skillhack.learners.moments import Moments
 from rlbench.suites.skillhack.learners.novelty import RandomDistillation
 from rlbench.suites.skillhack.learners.offpolicy import Heard, VtraceLearner
@@ -33,6 +36,11 @@ from rlbench.suites.skillhack.learners.ppo import Ppo
 from rlbench.suites.skillhack.network import Output, Policy
 
 ACTIONS = 5
+SMALL = {
+    name: Registry.load().baselines["skillhack/impala"].tiers["small"].get(name, param.value)
+    for name, param in Registry.load().baselines["skillhack/impala"].params.items()
+}
+"""What IMPALA is at tier small."""
 
 
 def expert(skill: str, action: int) -> Expert:
@@ -60,6 +68,7 @@ def world(env_steps: int = 1000) -> World:
         rngs={name: torch.Generator().manual_seed(i) for i, name in enumerate(STREAMS)},
         device=torch.device("cpu"),
         experts=experts,
+        dynamics=lambda training: Dynamics(expert("battle", 0).policy, 10, (0.9, 0.1), "key"),
     )
 
 
@@ -184,7 +193,10 @@ def test_guidance_weighs_a_sample_alike_at_any_unroll(unroll: int) -> None:
     assert isinstance(learner._addition, Guidance)
     heard = rollout(learner)
     whole = learner.policy.unroll(heard.seen, (), heard.done)
-    out, last = (Output(whole.logits[part], whole.value[part], {}) for part in (slice(-1), -1))
+    out, last = (
+        Output(whole.logits[part], whole.value[part], {}, whole.hidden[part])
+        for part in (slice(-1), -1)
+    )
 
     loss, told = learner._addition.loss(Heard(heard, out, last, heard.log_prob * 0, frames=0))
 
@@ -256,6 +268,7 @@ METHODS: dict[str, Method] = {
     "ks": Kickstart(unroll=4, memory="none"),
     "hks": HierarchicalKickstart(unroll=4, memory="lstm"),
     "foc": FrozenOptions(unroll=4, memory="none"),
+    "ldd": DynamicsDistillation(unroll=4, lag=2, memory="lstm"),
 }
 
 
@@ -282,16 +295,26 @@ def two_rngs(learner: Any) -> list[torch.Generator]:
     return list(known.values())
 
 
-def test_ppo_learns_which_action_pays() -> None:
+BANDITS: dict[str, tuple[Method, int]] = {
+    "ppo": (Ppo(unroll=32, lr=0.003), 15),
+    "impala": (Impala(**SMALL), 60),
+    "impala-fresh": (Impala(**{**SMALL, "lag": 0}), 60),
+    "impala-lstm": (Impala(**{**SMALL, "memory": "lstm"}), 60),
+}
+"""With the number of rollouts; 60 of them are 3,600 steps."""
+
+
+@pytest.mark.parametrize("name", BANDITS)
+def test_a_learner_finds_out_which_action_pays(name: str) -> None:
     """A bandit: action 2 pays whatever is seen."""
-    learner = Ppo(unroll=32, lr=0.003).begin(world())
-    for update in range(15):
+    method, rollouts = BANDITS[name]
+    learner = method.begin(world(100_000))
+    for update in range(rollouts):
         heard = rollout(learner, update)
         reward = (heard.chosen == 2).float()
-        done = torch.ones_like(heard.done)
-        learner.learn(heard._replace(reward=reward, done=done))
+        learner.learn(heard._replace(reward=reward, done=torch.ones_like(heard.done)))
 
-    assert (rollout(learner, 99).chosen == 2).float().mean() > 0.8
+    assert (rollout(learner, 99).chosen == 2).float().mean() > 0.9
 
 
 def test_samples_follow_the_softmax() -> None:
@@ -313,6 +336,7 @@ def test_samples_follow_the_softmax() -> None:
         (HierarchicalKickstart, {"uniform_share": 0.0}),
         (FrozenOptions, {"teachers": "none"}),
         (RandomDistillation, {"nonsense": 1}),
+        (DynamicsDistillation, {"demonstrations": 0}),
     ],
 )
 def test_a_parameter_that_makes_no_sense_is_one_clear_line(

@@ -9,26 +9,36 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner, Result
 from PIL import Image
 
+from rlbench.cli.skillhack import replay
+from rlbench.core.assets import AssetStore, cache_folder
+from rlbench.core.data import DataStore
 from rlbench.core.errors import CorruptError, UsageError
 from rlbench.core.registry import Registry
+from rlbench.core.store import Store
+from rlbench.core.trial import Trial, resolve_params
+from rlbench.runner.execute import Bench, execute
 from rlbench.suites.skillhack.evaluate import evaluate
 from rlbench.suites.skillhack.interface import ACTIONS, Cause
 from rlbench.suites.skillhack.replay import (
     Episode,
-    ansi,
     choose,
+    drawn,
     frames,
+    read_episodes,
     save_gif,
     save_ttyrec,
     show,
 )
 from rlbench.suites.skillhack.seeding import GameSeed
 from rlbench.suites.skillhack.settings import task_settings
+from rlbench.suites.skillhack.suite import SUITE
 from rlbench.suites.skillhack.vector import make_vector
 
-SETTINGS = task_settings(Registry.load().tasks["skillhack/take-off"])
+REGISTRY = Registry.load()
+SETTINGS = task_settings(REGISTRY.tasks["skillhack/take-off"])
 
 
 @pytest.fixture(scope="module")
@@ -51,10 +61,10 @@ def test_an_episode_is_played_again_to_its_end(episode: Episode) -> None:
     shown = list(frames(SETTINGS, episode))
 
     assert [frame.action for frame in shown[1:]] == [ACTIONS[a] for a in episode.actions]
-    assert all(b"Agent" in bytes(frame.chars[22]) for frame in shown[:1])
+    assert all(b"Agent" in bytes(frame.screen.chars[22]) for frame in shown[:1])
     again = list(frames(SETTINGS, episode))
     for one, two in zip(shown, again, strict=True):
-        np.testing.assert_array_equal(one.chars, two.chars)
+        np.testing.assert_array_equal(one.screen.chars, two.screen.chars)
 
 
 @pytest.mark.parametrize("change", ["actions", "returned", "seed"])
@@ -72,11 +82,11 @@ def test_a_record_that_does_not_tell_the_truth_is_noticed(episode: Episode, chan
 def test_the_text_of_a_frame_is_the_terminal(episode: Episode) -> None:
     frame = next(frames(SETTINGS, episode))
 
-    lines = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", ansi(frame)).split("\r\n")
+    lines = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", drawn(frame)).split("\r\n")
 
     assert len(lines) == 24
-    for line, row in zip(lines, frame.chars, strict=True):
-        assert line == bytes(row).decode("latin-1").rstrip("\0 ")
+    for line, row in zip(lines, frame.screen.chars, strict=True):
+        assert line == bytes(row).decode("latin-1")
 
 
 def test_the_terminal_sees_every_frame_in_its_time(episode: Episode) -> None:
@@ -87,7 +97,7 @@ def test_the_terminal_sees_every_frame_in_its_time(episode: Episode) -> None:
 
     assert slept == [0.25] * (len(episode.actions) + 1)
     assert [ACTIONS[a] for a in episode.actions] == [
-        text.rpartition("\x1b[0m")[2] for text in written[1:-1]
+        text.rpartition("\x1b[K")[2] for text in written[1:-1]
     ]
 
 
@@ -99,7 +109,7 @@ def test_a_ttyrec_holds_every_frame_with_its_time(episode: Episode, tmp_path: Pa
     for frame in frames(SETTINGS, episode):
         seconds, part, size = struct.unpack_from("<III", data, place)
         times.append(seconds + part / 1e6)
-        assert data[place + 12 : place + 12 + size].decode() == ansi(frame)
+        assert data[place + 12 : place + 12 + size].decode() == drawn(frame)
         place += 12 + size
     assert place == len(data)
     assert times == pytest.approx([0.4 * i for i in range(count)])
@@ -110,7 +120,7 @@ def test_a_gif_is_as_large_as_the_terminal(episode: Episode, tmp_path: Path) -> 
     save_gif(frames(SETTINGS, episode), path, delay=0.1)
 
     with Image.open(path) as image:
-        assert image.size == (480, 264)
+        assert image.size == (560, 312)
         assert np.asarray(image.convert("L")).any()
         assert image.info["duration"] == 100
 
@@ -123,3 +133,56 @@ def test_the_first_success_is_shown_unless_another_is_asked_for(episode: Episode
     assert choose([lost, won], 0) == 0
     with pytest.raises(UsageError, match="expected 0 to 1, found 2"):
         choose([lost, won], 2)
+
+
+@pytest.fixture(scope="module")
+def record(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of a finished trial of chance."""
+    root, source = tmp_path_factory.mktemp("results"), "0" * 64
+    bench = Bench(
+        store=Store(root),
+        assets=AssetStore(cache_folder(), source),
+        data=DataStore(REGISTRY.data),
+        source=source,
+    )
+    task, recipe = REGISTRY.tasks["skillhack/take-off"], REGISTRY.baselines["skillhack/random"]
+    tier = {"env_steps": 1, "environments": 2, "episodes": 4}
+    task = replace(task, tiers={"smoke": tier})
+    params = resolve_params(task, recipe, "smoke", {})
+    execute(bench, SUITE, Trial(task, recipe, params, {}, "smoke", 0))
+    return next(root.rglob("seed-0.json"))
+
+
+def command(*words: str | Path) -> Result:
+    return CliRunner().invoke(replay, [str(word) for word in words], catch_exceptions=False)
+
+
+def test_a_record_is_played_in_the_terminal(record: Path) -> None:
+    _, episodes = read_episodes(record)
+
+    answer = command(record, "--episode", "1", "--speed", "1e9")
+
+    assert answer.exit_code == 0
+    assert answer.stdout.count("\x1b[25;1H") == len(episodes[1].actions) + 1
+    assert f"after {len(episodes[1].actions)} actions" in answer.stderr
+    assert str(episodes[1].seed.core) in answer.stderr
+
+
+def test_a_record_is_exported_instead_of_shown(record: Path, tmp_path: Path) -> None:
+    gif, ttyrec = tmp_path / "a.gif", tmp_path / "a.ttyrec"
+
+    answer = command(record, "--episode", "0", "--gif", gif, "--ttyrec", ttyrec, "--speed", "10")
+
+    assert answer.stdout == ""
+    with Image.open(gif) as image:
+        assert image.info["duration"] == 100
+    assert ttyrec.read_bytes()[12:].startswith(b"\x1b[2J")
+
+
+def test_what_cannot_be_replayed_is_one_clear_line(record: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="episode: expected 0 to 3, found 4"):
+        command(record, "--episode", "4")
+    other, text = tmp_path / "seed-0.json", record.read_text()
+    other.write_text(text.replace('"skillhack"', '"ued"').replace('"skillhack/', '"ued/'))
+    with pytest.raises(UsageError, match="expected a record of suite skillhack, found ued"):
+        command(other)

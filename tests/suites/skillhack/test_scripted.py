@@ -35,7 +35,7 @@ def test_the_solver_wins_every_task(name: str) -> None:
     assert wins(Scripted(), name, 5).sum() >= 4
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("name", OURS + PUBLISHED)
 def test_the_solver_wins_on_twenty_levels_of_every_task(name: str) -> None:
     assert wins(Scripted(), name, 40).sum() >= 20

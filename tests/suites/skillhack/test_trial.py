@@ -94,7 +94,7 @@ def test_every_recipe_runs_and_its_evidence_gives_all_metrics(name: str, shared:
     pack(outcome.evidence)
 
 
-@pytest.mark.parametrize("name", sorted(LEARNING))
+@pytest.mark.parametrize("name", sorted((*LEARNING, "ldd")))
 def test_recipes_name_every_parameter_of_their_method_and_its_default(name: str) -> None:
     from dataclasses import fields
 
@@ -131,10 +131,35 @@ def test_one_teacher_more_is_one_teacher_more(shared: Path) -> None:
     assert set(outcome.notes["experts"]) == set(names)
 
 
+def test_dynamics_are_learnt_from_an_experts_play_that_is_counted(shared: Path) -> None:
+    trial = trial_of("ldd", demonstrations=100)
+
+    outcome = run(shared, trial)
+
+    assert outcome.evidence["teacher_name"].tolist() == ["take-off"]
+    shown = count(outcome, "teacher_steps") - int(outcome.evidence["teacher_frames"].sum())
+    assert shown == 128  # one stretch of 64 steps in 2 environments
+    assert set(outcome.notes["dynamics"]) == {"key", "right", "right_changed"}
+
+
+@pytest.mark.parametrize(
+    ("variant", "changed"),
+    [("init-only", {"distil": 0.0}), ("distil-only", {"begin_with_dynamics": False})],
+)
+def test_the_halves_of_dynamics_distillation_are_variants(
+    variant: str, changed: dict[str, Any]
+) -> None:
+    recipe, plain = (REGISTRY.baselines[f"skillhack/{n}"] for n in (f"ldd+{variant}", "ldd"))
+    values = {k: v.value for k, v in recipe.params.items() if v.value != plain.params[k].value}
+
+    assert values == changed
+    assert recipe.tasks == plain.tasks
+
+
 def test_experts_are_made_once_and_then_read(shared: Path, monkeypatch: Any) -> None:
     first = run(shared, trial_of("ks"))
     (shared / "checkpoint.npz").unlink(missing_ok=True)
-    assert {info.kind for info in list_assets(shared)} == {"skillhack-expert"}
+    assert {info.kind for info in list_assets(shared)} == {"skillhack-expert", "skillhack-student"}
 
     def never(*_: Any, **__: Any) -> None:
         raise AssertionError("an expert was trained again")

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from rlbench.core.errors import UsageError
 from rlbench.learn.recurrent import State
 from rlbench.suites.skillhack.eyes import Seen
 from rlbench.suites.skillhack.network import NetworkKind, Policy
@@ -60,6 +61,45 @@ class Expert:
     """Of its asset: the hash of all that it was made from."""
 
 
+@dataclass(frozen=True)
+class DynamicsTraining(ExpertTraining):
+    """How a model of the dynamics is learnt from an expert of the task itself."""
+
+    demonstrations: int = 1_000_000
+    """Steps that the expert plays; the model sees them without the actions."""
+    dynamics_lr: float = 1e-3
+    """Of Adam."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.demonstrations < 1:
+            raise ValueError(f"demonstrations: expected at least 1, found {self.demonstrations}")
+        if self.dynamics_lr <= 0:
+            raise ValueError(f"dynamics_lr: expected above 0, found {self.dynamics_lr}")
+
+    def of_expert(self) -> ExpertTraining:
+        """The part that is about the expert."""
+        return ExpertTraining(self.expert_method, self.expert_steps)
+
+
+@dataclass(frozen=True, eq=False)
+class Dynamics:
+    """What has been learnt about a task's dynamics, frozen."""
+
+    policy: Policy
+    """Its eyes and hidden layers predict; its heads are as they were drawn. Without memory."""
+    frames: int
+    """Steps that were demonstrated."""
+    right: tuple[float, float]
+    """Share of the next screen's characters that it predicts: of all, of those that change."""
+    key: str
+    """Of its asset."""
+
+
+def _no_dynamics(training: DynamicsTraining) -> Dynamics:
+    raise UsageError("nobody demonstrates anything in this world")
+
+
 @dataclass(frozen=True, eq=False)
 class World:
     """What a learner may use."""
@@ -79,6 +119,8 @@ class World:
     device: torch.device
     experts: Callable[[Sequence[str], ExpertTraining], list[Expert]]
     """Experts for skill tasks, by name; trained when nobody has trained them so yet."""
+    dynamics: Callable[[DynamicsTraining], Dynamics] = _no_dynamics
+    """The task's own, learnt from an expert's play when nobody has learnt it so yet."""
 
 
 class Turn(NamedTuple):

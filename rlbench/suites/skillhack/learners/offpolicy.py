@@ -126,6 +126,14 @@ class VtraceLearner:
         self._rewards = Moments()
         self.frames = self.gradient_steps = 0
 
+    def begin_with(self, model: Policy) -> None:
+        """Take eyes and hidden layers from another policy; to be called before anything else."""
+        for own, other in ((self.policy.eyes, model.eyes), (self.policy.hidden, model.hidden)):
+            own.load_state_dict(other.state_dict())
+        if self.params.lag:
+            self._old[0] = self._vector()
+            vector_to_parameters(self._old[0], self._acting.parameters())
+
     def see(self, observation: Observation) -> Seen:
         """See `interface.Learner.see`."""
         return self.policy.see(observation)
@@ -240,4 +248,4 @@ def under(arrays: Mapping[str, np.ndarray[Any, Any]], mark: str) -> Arrays:
 
 def _part(out: Output, where: Any) -> Output:
     extra = {name: value[where] for name, value in out.extra.items()}
-    return Output(out.logits[where], out.value[where], extra)
+    return Output(out.logits[where], out.value[where], extra, out.hidden[where])
