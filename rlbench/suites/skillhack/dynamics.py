@@ -176,7 +176,8 @@ def learn(
     """Some passes over what was shown, in shuffled batches."""
     for _ in range(PASSES):
         order = torch.randperm(len(shown.now), generator=rng).to(shown.now.device)
-        for part in order.split(BATCH):
+        for first in range(0, len(order), BATCH):
+            part = order[first : first + BATCH]
             logits = predict(model, tuple(x[part] for x in shown.seen))
             loss = nn.functional.cross_entropy(logits, shown.after[part].to(torch.int64))
             optimiser.zero_grad(set_to_none=True)
@@ -197,4 +198,4 @@ def foreseen(model: Policy, shown: Shown) -> tuple[float, float]:
     guesses = [predict(model, tuple(x[i : i + BATCH] for x in shown.seen)).argmax(1) for i in parts]
     hit = torch.cat(guesses) == shown.after
     changed = shown.now != shown.after
-    return float(hit.float().mean()), float(hit[changed].float().sum() / max(changed.sum(), 1))
+    return float(hit.float().mean()), float(hit[changed].float().sum()) / max(int(changed.sum()), 1)

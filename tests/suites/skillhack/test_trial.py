@@ -221,6 +221,22 @@ print(hashlib.sha256(pack(run(Path({str(shared)!r}), trial_of("ppo")).evidence))
     assert here == there
 
 
+def test_worker_processes_change_nothing(shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    within = run(shared, trial_of("ppo"))
+    (shared / "checkpoint.npz").unlink(missing_ok=True)
+    asked: list[int] = []
+
+    def two(n: int) -> int:
+        asked.append(n)
+        return 2
+
+    monkeypatch.setattr(trial_room, "workers_for", two)
+    beside = run(shared, trial_of("ppo"))
+
+    assert asked == [2, 2]  # training and evaluation
+    assert pack(within.evidence) == pack(beside.evidence)
+
+
 def test_seeds_and_baselines_meet_the_levels_they_should(shared: Path) -> None:
     """Levels follow from the seed and not from the baseline: comparisons are paired."""
     first = {}
