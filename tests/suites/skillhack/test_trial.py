@@ -159,7 +159,7 @@ def test_the_halves_of_dynamics_distillation_are_variants(
 def test_experts_are_made_once_and_then_read(shared: Path, monkeypatch: Any) -> None:
     first = run(shared, trial_of("ks"))
     (shared / "checkpoint.npz").unlink(missing_ok=True)
-    assert {info.kind for info in list_assets(shared)} == {"skillhack-expert", "skillhack-student"}
+    assert {"skillhack-expert", "skillhack-student"} <= {info.kind for info in list_assets(shared)}
 
     def never(*_: Any, **__: Any) -> None:
         raise AssertionError("an expert was trained again")
