@@ -13,8 +13,8 @@ def keep_freed_memory() -> bool:
     """Tell glibc's malloc to reuse large blocks; the process then holds what it needed at most.
 
     By default a block above some megabytes is mapped when it is asked for and unmapped when it is
-    freed, so that every large tensor is paid for in page faults, again and again: a quarter of the
-    time of a recurrent update on a virtual machine. Blocks above 1 GiB are still given back.
+    freed, so that every large tensor is paid for in page faults, again and again. Blocks
+    above 1 GiB are still given back.
 
     Returns:
         Whether it took effect; False where the C library is another, which is left as it is.

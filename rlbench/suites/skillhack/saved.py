@@ -6,13 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
-import numpy as np
 from torch import nn
 
-from rlbench.core.assets import cache_folder
-from rlbench.core.errors import CorruptError, MissingError, UsageError
-from rlbench.core.files import read_json
-from rlbench.core.record import read_record
+from rlbench.core.errors import CorruptError
+from rlbench.core.kept import find_kept
 from rlbench.learn.weights import load_arrays, to_arrays
 from rlbench.suites.skillhack.network import NetworkKind, Policy
 
@@ -62,36 +59,16 @@ def load_student(path: Path) -> Student:
         MissingError: the record's student is not in the cache.
         CorruptError: the asset does not fit together.
     """
-    folder = path if path.is_dir() else _folder_of(path)
-    about = read_json(folder / "asset.json")
-    if about.get("kind") != KIND:
-        raise UsageError(f"{folder}: expected an asset of kind '{KIND}', found {about.get('kind')}")
+    kept = find_kept(path, "skillhack", KIND)
     try:
-        params = about["params"]
+        params = kept.about["params"]
         if params["network"] not in get_args(NetworkKind):
             raise ValueError(f"network '{params['network']}'")
         choices, extra = int(params["choices"]), {k: int(n) for k, n in params["extra"].items()}
         policy = Policy(params["network"], choices, memory=params["memory"], extra=extra)
-        arrays = {
-            name: np.load(folder / f"{name}.npy", allow_pickle=False)
-            for name in policy.state_dict()
-        }
+        arrays = kept.arrays(policy.state_dict())
         student = Student(policy.requires_grad_(False), str(params["task"]))
     except (AttributeError, KeyError, TypeError, ValueError, OSError) as error:
-        raise CorruptError(f"{folder}: not a whole student: {error}") from error
+        raise CorruptError(f"{kept.folder}: not a whole student: {error}") from error
     load_arrays(policy, arrays)
     return student
-
-
-def _folder_of(path: Path) -> Path:
-    """Where the student of a record's trial lies."""
-    if path.suffix != ".json":
-        raise UsageError(f"{path}: expected a record (seed-N.json) or the folder of a student")
-    record = read_record(path)
-    key = record.notes.get("student")
-    if record.suite != "skillhack" or not isinstance(key, str):
-        raise UsageError(f"{path}: a record of {record.baseline.id}, which trained no student")
-    folder = cache_folder() / "assets" / KIND / Path(key).name[:32]
-    if not folder.is_dir():
-        raise MissingError(f"{path}: its student is not in {cache_folder()}; run: {record.command}")
-    return folder

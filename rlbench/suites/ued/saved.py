@@ -5,11 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from rlbench.core.assets import cache_folder
-from rlbench.core.errors import CorruptError, MissingError, UsageError, closest
-from rlbench.core.files import read_json
+from rlbench.core.errors import CorruptError, UsageError, closest
+from rlbench.core.kept import find_kept
 from rlbench.core.record import read_record
 from rlbench.core.registry import Registry
 from rlbench.learn.weights import load_arrays
@@ -53,20 +50,14 @@ def load_student(path: Path) -> Trained:
         MissingError: the record's student is not in the cache.
         CorruptError: the asset does not fit together.
     """
-    folder = path if path.is_dir() else _folder_of(path)
-    about = read_json(folder / "asset.json")
-    if about.get("kind") != KIND:
-        raise UsageError(f"{folder}: expected an asset of kind '{KIND}', found {about.get('kind')}")
+    kept = find_kept(path, "ued", KIND)
     try:
-        params = about["params"]
+        params = kept.about["params"]
         student = Student(view=params["view"], memory=params["memory"])
-        arrays = {
-            name: np.load(folder / f"{name}.npy", allow_pickle=False)
-            for name in student.state_dict()
-        }
+        arrays = kept.arrays(student.state_dict())
         trained = Trained(student, params["view"], bool(params["occluded"]))
     except (KeyError, TypeError, ValueError, OSError) as error:
-        raise CorruptError(f"{folder}: not a whole student: {error}") from error
+        raise CorruptError(f"{kept.folder}: not a whole student: {error}") from error
     load_arrays(student, arrays)
     return trained
 
@@ -82,17 +73,3 @@ def evaluation_families(record: Path) -> list[Family]:
     if name not in tasks:
         raise UsageError(f"{record}: its task {name} is not known here{closest(name, tasks)}")
     return TaskWorld(task_settings(tasks[name]), tasks[name].file, "cpu").families
-
-
-def _folder_of(path: Path) -> Path:
-    """Where the student of a record's trial lies."""
-    if path.suffix != ".json":
-        raise UsageError(f"{path}: expected a record (seed-N.json) or the folder of a student")
-    record = read_record(path)
-    key = record.notes.get("student")
-    if record.suite != "ued" or not isinstance(key, str):
-        raise UsageError(f"{path}: a record of {record.baseline.id}, which trained no student")
-    folder = cache_folder() / "assets" / KIND / Path(key).name[:32]
-    if not folder.is_dir():
-        raise MissingError(f"{path}: its student is not in {cache_folder()}; run: {record.command}")
-    return folder

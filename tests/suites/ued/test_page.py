@@ -29,11 +29,12 @@ def commands() -> list[list[str]]:
 
 def test_every_recipe_and_task_that_the_page_names_is_there() -> None:
     text = PAGE.read_text(encoding="utf-8")
-    for name in re.findall(r"`(?:rlbench show )?([a-z-]+\+[a-z]+)`", text):
-        REGISTRY.find_baselines(name)
-    for words in commands():
-        if words[1] == "run":
-            REGISTRY.find_tasks(words[2])
+    recipes = re.findall(r"`(?:rlbench show )?([a-z-]+\+[a-z]+)`", text)
+    tasks = [words[2] for words in commands() if words[1] == "run"]
+    assert recipes
+    assert tasks
+    assert all(REGISTRY.find_baselines(name) for name in recipes)
+    assert all(REGISTRY.find_tasks(name) for name in tasks)
 
 
 def test_its_level_file_is_one(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from rlbench.suites.skillhack.learners.interface import (
     Rollout,
     Turn,
     World,
-    sample,
+    take_turn,
 )
 
 
@@ -60,12 +60,9 @@ class Frozen:
         """See `interface.Learner.act`."""
         return self.play(seen, memory, self._rngs["actions"])
 
-    @torch.no_grad()
     def play(self, seen: Seen, memory: State, rng: torch.Generator) -> Turn:
         """See `interface.Learner.play`."""
-        out, memory = self.policy.step(seen, memory)
-        action, log_prob = sample(out.logits, rng)
-        return Turn(action, action, log_prob, out.value, memory)
+        return take_turn(self.policy, seen, memory, rng)
 
     def learn(self, rollout: Rollout) -> Mapping[str, float]:
         """Nothing."""

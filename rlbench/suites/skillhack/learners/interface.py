@@ -206,3 +206,11 @@ def sample(logits: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
     chosen = (logits + noise).argmax(-1)
     log_prob = torch.log_softmax(logits, -1).gather(-1, chosen[..., None])[..., 0]
     return chosen, log_prob
+
+
+@torch.no_grad()
+def take_turn(policy: Policy, seen: Seen, memory: State, rng: torch.Generator) -> Turn:
+    """One step of a policy that samples its actions."""
+    out, memory = policy.step(seen, memory)
+    action, log_prob = sample(out.logits, rng)
+    return Turn(action, action, log_prob, out.value, memory)

@@ -24,7 +24,7 @@ from rlbench.learn.vtrace import Vtrace, vtrace
 from rlbench.learn.weights import load_arrays, to_arrays
 from rlbench.suites.skillhack.eyes import Seen
 from rlbench.suites.skillhack.interface import Observation
-from rlbench.suites.skillhack.learners.interface import Arrays, Rollout, Turn, World, sample
+from rlbench.suites.skillhack.learners.interface import Arrays, Rollout, Turn, World, take_turn
 from rlbench.suites.skillhack.learners.moments import Moments
 from rlbench.suites.skillhack.network import MemoryKind, Output, Policy
 
@@ -152,10 +152,10 @@ class VtraceLearner:
 
     @torch.no_grad()
     def _turn(self, policy: Policy, seen: Seen, memory: State, rng: torch.Generator) -> Turn:
-        out, memory = policy.step(seen, memory)
-        chosen, log_prob = sample(out.logits, rng)
-        action = self._translate(seen, chosen, rng) if self._translate else chosen
-        return Turn(action, chosen, log_prob, out.value, memory)
+        turn = take_turn(policy, seen, memory, rng)
+        if self._translate is None:
+            return turn
+        return turn._replace(action=self._translate(seen, turn.chosen, rng))
 
     def learn(self, rollout: Rollout) -> Mapping[str, float]:
         """One gradient step; losses, the mean importance ratio and the share above the clip."""

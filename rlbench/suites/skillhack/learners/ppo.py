@@ -18,7 +18,7 @@ from rlbench.learn.recurrent import State
 from rlbench.learn.weights import load_arrays, to_arrays
 from rlbench.suites.skillhack.eyes import Seen
 from rlbench.suites.skillhack.interface import Observation
-from rlbench.suites.skillhack.learners.interface import Arrays, Rollout, Turn, World, sample
+from rlbench.suites.skillhack.learners.interface import Arrays, Rollout, Turn, World, take_turn
 from rlbench.suites.skillhack.network import Policy
 
 
@@ -88,12 +88,9 @@ class PpoLearner:
         """See `interface.Learner.act`."""
         return self.play(seen, memory, self._rngs["actions"])
 
-    @torch.no_grad()
     def play(self, seen: Seen, memory: State, rng: torch.Generator) -> Turn:
         """See `interface.Learner.play`."""
-        out, memory = self.policy.step(seen, memory)
-        action, log_prob = sample(out.logits, rng)
-        return Turn(action, action, log_prob, out.value, memory)
+        return take_turn(self.policy, seen, memory, rng)
 
     def learn(self, rollout: Rollout) -> Mapping[str, float]:
         """All epochs over a rollout; the losses of the last gradient step."""
