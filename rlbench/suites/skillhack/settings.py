@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from rlbench.core.decode import decode
+from rlbench.core.settings import decode_params, decode_tier
 from rlbench.core.spec import TaskSpec
 
 Check = Literal["carried", "reach-stairs", "reach-object", "reach-door"]
@@ -107,7 +107,7 @@ def task_settings(task: TaskSpec) -> TaskSettings:
     Raises:
         SpecError: a key is unknown, missing or ill-typed; names the file and the key.
     """
-    return decode(TaskSettings, task.params, _where(task), key="params")
+    return decode_params(TaskSettings, task)
 
 
 def protocol(task: TaskSpec, tier_table: Mapping[str, Any]) -> Protocol:
@@ -116,9 +116,4 @@ def protocol(task: TaskSpec, tier_table: Mapping[str, Any]) -> Protocol:
     Raises:
         SpecError: a key is unknown, missing or ill-typed; names the file and the key.
     """
-    names = (name for name, table in task.tiers.items() if table == tier_table)
-    return decode(Protocol, tier_table, _where(task), key=f"tiers.{next(names, 'custom')}")
-
-
-def _where(task: TaskSpec) -> str:
-    return f"{task.file or 'task'} ({task.id})"
+    return decode_tier(Protocol, task, tier_table)
