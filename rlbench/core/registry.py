@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
@@ -84,6 +84,8 @@ class Registry:
         for path in sorted(baselines.rglob("*.toml")):
             for baseline in read_baselines(path, _shown(path, baselines, shown_root)):
                 _add_unique(self.baselines, baseline.id, baseline)
+        for name in [name for name, spec in self.baselines.items() if spec.deviates_like]:
+            self.baselines[name] = _with_deviations(self.baselines[name], self.baselines, ())
 
     @cached_property
     def _suites(self) -> Mapping[str, EntryPoint]:
@@ -147,6 +149,21 @@ def _add_unique(known: dict[str, S], name: str, spec: S) -> None:
     if name in known:
         raise SpecError(f"{spec.file}: '{name}' is already declared in {known[name].file}")
     known[name] = spec
+
+
+def _with_deviations(
+    spec: BaselineSpec, known: Mapping[str, BaselineSpec], readers: tuple[str, ...]
+) -> BaselineSpec:
+    """The recipe with the deviations of those that it names, which may name others in turn."""
+    told: list[str] = []
+    for row in spec.deviates_like:
+        name = f"{spec.suite}/{row}"
+        if name not in known or name in (*readers, spec.id):
+            found = "names itself" if name in known else f"no recipe '{name}'{closest(name, known)}"
+            raise SpecError(f"{spec.file}: deviates_like: {found}")
+        told += _with_deviations(known[name], known, (*readers, spec.id)).deviations
+    deviations = tuple(dict.fromkeys([*told, *spec.deviations]))
+    return replace(spec, deviations=deviations)
 
 
 def _find(patterns: str, known: Mapping[str, S], kind: str) -> list[S]:

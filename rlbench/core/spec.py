@@ -29,7 +29,7 @@ TIERS: tuple[Tier, ...] = ("smoke", "small", "medium", "paper")
 """The named budgets, smallest first; `custom` is what a changed budget turns any of them into."""
 
 _OF_THE_METHOD = ("suite", "name", "algorithm")
-_PROSE = ("title", "source", "deviations", "card")
+_PROSE = ("title", "source", "deviations", "deviates_like", "card")
 """What a variant does not inherit: it would speak of the other recipe."""
 
 OFFICIAL_SEEDS: Mapping[str, tuple[int, ...]] = {
@@ -222,6 +222,8 @@ class BaselineSpec:
     track: str = ""
     """What it is allowed to see, where the suite tells tracks apart."""
     deviations: tuple[str, ...] = ()
+    deviates_like: tuple[str, ...] = ()
+    """Recipes of the suite whose deviations are this one's too; the registry puts them first."""
     card: str = ""
     file: str = ""
     own: bool = False

@@ -110,6 +110,39 @@ def test_folders_in_the_path_variable_add_specs(
     assert registry.baselines["walk/one"].file == str(tmp_path / "one/baselines/walk/b.toml")
 
 
+def like(root: Path, **recipes: str) -> Registry:
+    """A registry with recipes that have a deviation each, by name and whom they name."""
+    folder = root / "baselines" / "walk"
+    folder.mkdir(parents=True)
+    chance = (PLUGIN / "baselines" / "walk" / "chance.toml").read_text()
+    for name, named in recipes.items():
+        text = chance.replace('"chance"', f'"{name}"')
+        more = f'deviates_like = [{named}]\ndeviations = ["Of {name}.", "Of both."]\n'
+        (folder / f"{name}.toml").write_text(more + text)
+    registry = Registry.load()
+    registry.add_root(root)
+    return registry
+
+
+def test_a_recipe_may_share_the_deviations_of_others_and_says_each_once(
+    walk: Path, tmp_path: Path
+) -> None:
+    known = like(tmp_path, a='"b"', b='"c", "chance"', c="").baselines
+    assert known["walk/a"].deviations == ("Of c.", "Of both.", "Of b.", "Of a.")
+    assert known["walk/c"].deviations == ("Of c.", "Of both.")
+
+
+@pytest.mark.parametrize(
+    ("named", "message"),
+    [('"walks"', "no recipe 'walk/walks'"), ('"b"', "names itself"), ('"a"', "names itself")],
+)
+def test_deviations_of_an_unknown_recipe_or_of_itself_are_an_error(
+    walk: Path, tmp_path: Path, named: str, message: str
+) -> None:
+    with pytest.raises(SpecError, match=rf"(a|b)\.toml: deviates_like: {message}"):
+        like(tmp_path, a=named, b='"a"')
+
+
 def test_a_folder_in_the_path_variable_without_specs_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
