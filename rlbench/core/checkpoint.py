@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,10 @@ from rlbench.core.arrays import pack, unpack
 from rlbench.core.errors import CorruptError
 from rlbench.core.files import canonical, write_atomic
 
+SAVE_EVERY = 30.0
+"""Seconds between checkpoints, at least."""
+SAVE_COST = 20.0
+"""And this many times as long as one takes to write."""
 _STATE = "_state"
 
 
@@ -90,3 +95,20 @@ class AssetCheckpoint:
             StorageError: the cache folder cannot take it.
         """
         self._file.save(Checkpoint(arrays, state, {}, []))
+
+
+class Pace:
+    """When to write a checkpoint: seldom enough that it costs a twentieth of the time at most."""
+
+    def __init__(self) -> None:
+        """The first one is due after `SAVE_EVERY`."""
+        self._due = time.monotonic() + SAVE_EVERY
+
+    def save(self, write: Callable[[], None]) -> None:
+        """Call `write` if it is time to."""
+        began = time.monotonic()
+        if began < self._due:
+            return
+        write()
+        now = time.monotonic()
+        self._due = now + max(SAVE_EVERY, SAVE_COST * (now - began))

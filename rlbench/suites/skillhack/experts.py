@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from rlbench.core.assets import Asset
+from rlbench.core.checkpoint import AssetCheckpoint
 from rlbench.core.errors import UsageError, closest
 from rlbench.core.registry import Registry
 from rlbench.core.seeding import small_seed
@@ -27,6 +28,7 @@ from rlbench.suites.skillhack.learners.interface import (
 )
 from rlbench.suites.skillhack.learners.ppo import Ppo
 from rlbench.suites.skillhack.network import NetworkKind, Policy
+from rlbench.suites.skillhack.progress import train
 from rlbench.suites.skillhack.settings import Protocol, task_settings
 from rlbench.suites.skillhack.train import Trainer, workers_for
 from rlbench.suites.skillhack.vector import make_vector
@@ -58,7 +60,8 @@ def experts_for(ctx: Context, limits: Protocol) -> Experts:
                 "episodes": limits.episodes,
                 **asdict(training),
             }
-            make = partial(train_expert, task, training, limits, device)
+            kept = ctx.asset_checkpoint(KIND, about, seed=SEED)
+            make = partial(train_expert, task, training, limits, device, kept)
             asset = ctx.asset(KIND, about, make, seed=SEED)
             found.append(_load(task.name, asset, limits.network, device))
         return found
@@ -88,9 +91,16 @@ def _load(name: str, asset: Asset, network: NetworkKind, device: torch.device) -
 
 
 def train_expert(
-    task: TaskSpec, training: ExpertTraining, limits: Protocol, device: torch.device
+    task: TaskSpec,
+    training: ExpertTraining,
+    limits: Protocol,
+    device: torch.device,
+    kept: AssetCheckpoint,
 ) -> dict[str, np.ndarray[Any, Any]]:
-    """Train an expert of a skill and play it: its weights, its frames and its episodes."""
+    """Train an expert of a skill and play it: its weights, its frames and its episodes.
+
+    A training that was killed goes on from what is `kept`.
+    """
 
     def seed(purpose: str) -> int:
         return small_seed(KIND, task.name, SEED, purpose)
@@ -112,8 +122,7 @@ def train_expert(
     workers = workers_for(n)
     with make_vector(settings, purpose="train", seed=seed("levels"), n=n, workers=workers) as env:
         trainer = Trainer(learner, env, rngs, training.expert_steps, published=settings.published)
-        while not trainer.over:
-            trainer.cycle()
+        train(trainer, kept.load, kept.save, _unheard)
     rng = torch.Generator(device).manual_seed(seed("evaluate-actions"))
     with make_vector(
         settings, purpose="evaluate", seed=seed("levels"), n=n, workers=workers
@@ -126,6 +135,10 @@ def train_expert(
 
 def _memoryless(training: ExpertTraining) -> Ppo | Impala:
     return Ppo() if training.expert_method == "ppo" else Impala(memory="none")
+
+
+def _unheard(step: int, **values: float) -> None:
+    """An expert's curve is nobody's."""
 
 
 def _no_experts(names: Sequence[str], training: ExpertTraining) -> list[Expert]:

@@ -1,17 +1,20 @@
-"""What a trial notes down on the way: its curve, and how much each teacher counted when."""
+"""Training to the end, and what is noted down on the way: the curve, who counted how much when."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 
+from rlbench.core.checkpoint import Checkpoint, Pace
 from rlbench.suites.skillhack.learners.interface import Arrays
+from rlbench.suites.skillhack.train import Counts, Cycle, Trainer
 
-if TYPE_CHECKING:
-    from rlbench.core.context import Context
-    from rlbench.suites.skillhack.train import Counts, Cycle
+Log = Callable[..., None]
+"""`Context.log`, or something that takes the same."""
+Load = Callable[[], Checkpoint | None]
+Save = Callable[[Arrays, Any], None]
 
 POINTS = 100
 """Points of the curve."""
@@ -30,7 +33,7 @@ class Diary:
         self._steps: list[int] = []
         self._weights: list[list[float]] = []
 
-    def note(self, cycle: Cycle, counts: Counts, ctx: Context, *, last: bool) -> None:
+    def note(self, cycle: Cycle, counts: Counts, log: Log, *, last: bool) -> None:
         """After each rollout; `last` when there will be no other."""
         episodes = cycle.returns
         self._sums += [
@@ -42,7 +45,7 @@ class Diary:
         n, success, returned, length = self._sums
         if n:
             values |= {"success": success / n, "return": returned / n, "length": length / n}
-        ctx.log(counts.env_steps, updates=counts.learner_updates, episodes=n, **values)
+        log(counts.env_steps, updates=counts.learner_updates, episodes=n, **values)
         weights = [value for name, value in cycle.told.items() if name.startswith(_WEIGHT)]
         if weights:
             self._steps.append(counts.env_steps)
@@ -71,3 +74,17 @@ class Diary:
         self._sums = np.array(arrays["diary:sums"])
         self._steps = arrays["diary:steps"].tolist()
         self._weights = arrays["diary:weights"].tolist()
+
+
+def train(trainer: Trainer, load: Load, save: Save, log: Log) -> Diary:
+    """Train to the end, from the checkpoint if there is one; `load` and `save` are its."""
+    diary, pace = Diary(trainer.updates), Pace()
+    saved = load()
+    if saved is not None:
+        trainer.restore(saved.arrays)
+        diary.restore(saved.arrays)
+    while not trainer.over:
+        diary.note(trainer.cycle(), trainer.counts, log, last=trainer.over)
+        if not trainer.over:
+            pace.save(lambda: save(trainer.state() | diary.state(), {}))
+    return diary

@@ -29,18 +29,13 @@ from rlbench.suites.skillhack.learners.interface import (
 )
 from rlbench.suites.skillhack.metrics import COUNTS
 from rlbench.suites.skillhack.network import Policy
-from rlbench.suites.skillhack.progress import Diary
+from rlbench.suites.skillhack.progress import Diary, train
 from rlbench.suites.skillhack.saved import keep_student
 from rlbench.suites.skillhack.settings import Protocol, TaskSettings, protocol, task_settings
 from rlbench.suites.skillhack.train import Counts, Trainer, workers_for
 from rlbench.suites.skillhack.vector import make_vector
 
 Arrays = dict[str, np.ndarray[Any, Any]]
-
-CHECKPOINT_EVERY = 30.0
-"""Seconds between checkpoints, at least."""
-CHECKPOINT_COST = 20.0
-"""And this many times as long as one takes to write."""
 
 
 def run_trial(trial: Trial, ctx: Context) -> Outcome:
@@ -195,18 +190,5 @@ def _train(
     workers = workers_for(n)
     with make_vector(settings, purpose="train", seed=seed, n=n, workers=workers) as env:
         trainer = Trainer(learner, env, world.rngs, world.env_steps, published=settings.published)
-        diary = Diary(trainer.updates)
-        saved = ctx.load_checkpoint()
-        if saved is not None:
-            trainer.restore(saved.arrays)
-            diary.restore(saved.arrays)
-        due = time.monotonic() + CHECKPOINT_EVERY
-        while not trainer.over:
-            cycle = trainer.cycle()
-            diary.note(cycle, trainer.counts, ctx, last=trainer.over)
-            if time.monotonic() >= due and not trainer.over:
-                began = time.monotonic()
-                ctx.save_checkpoint(trainer.state() | diary.state(), {})
-                took = time.monotonic() - began
-                due = time.monotonic() + max(CHECKPOINT_EVERY, CHECKPOINT_COST * took)
+        diary = train(trainer, ctx.load_checkpoint, ctx.save_checkpoint, ctx.log)
     return trainer.counts, diary

@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from rlbench.core.checkpoint import AssetCheckpoint
+from rlbench.core.checkpoint import AssetCheckpoint, Pace
 from rlbench.core.context import Context, Row
 from rlbench.core.trial import Trial
 from rlbench.learn.weights import load_arrays, to_arrays
 from rlbench.suites.ued.lockstep import Lockstep
 from rlbench.suites.ued.maze import Maze
-from rlbench.suites.ued.progress import Arrays, Diary, Pace, training_evidence
+from rlbench.suites.ued.progress import Arrays, Diary, training_evidence
 from rlbench.suites.ued.student import Student
 from rlbench.suites.ued.train import Trainer
 

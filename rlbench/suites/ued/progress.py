@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -27,8 +26,6 @@ SHOWN = 8
 """Levels in a snapshot."""
 GALLERY = 16
 """Levels in the gallery of the hardest."""
-CHECKPOINT_EVERY = 30.0
-"""Seconds between checkpoints, or twenty times as long as one takes to write."""
 
 
 class Diary:
@@ -134,19 +131,3 @@ def _hardest(curriculum: Any) -> Arrays:
         return {}
     levels: Levels = curriculum.hardest(GALLERY).to("cpu")
     return level_arrays(levels, "found") if len(levels) else {}
-
-
-class Pace:
-    """When to write a checkpoint: seldom enough that it costs a twentieth of the time at most."""
-
-    def __init__(self) -> None:
-        self._due = time.monotonic() + CHECKPOINT_EVERY
-
-    def save(self, write: Callable[[], None]) -> None:
-        """Call `write` if it is time to."""
-        began = time.monotonic()
-        if began < self._due:
-            return
-        write()
-        now = time.monotonic()
-        self._due = now + max(CHECKPOINT_EVERY, 20 * (now - began))

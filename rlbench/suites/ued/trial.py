@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from rlbench.core.algorithm import load_algorithm
+from rlbench.core.checkpoint import Pace
 from rlbench.core.context import Context
 from rlbench.core.errors import UsageError
 from rlbench.core.seeding import small_seed
@@ -27,7 +28,7 @@ from rlbench.suites.ued.evaluate import (
 from rlbench.suites.ued.generate import only_solvable
 from rlbench.suites.ued.group import train_group
 from rlbench.suites.ued.metrics import COUNTS
-from rlbench.suites.ued.progress import Arrays, Diary, Pace, training_evidence
+from rlbench.suites.ued.progress import Arrays, Diary, training_evidence
 from rlbench.suites.ued.settings import Protocol, protocol, seeds_together, task_settings
 from rlbench.suites.ued.student import ActorCritic, Student
 from rlbench.suites.ued.train import STREAMS, Trainer, Training, split_params

@@ -17,10 +17,10 @@ from bench import Bench
 from rlbench.core.store import Store
 
 OFTEN = """
-from rlbench.suites.skillhack import trial
+from rlbench.core import checkpoint
 from rlbench.suites.skillhack.learners.ppo import Ppo
 
-trial.CHECKPOINT_EVERY = trial.CHECKPOINT_COST = 0.0
+checkpoint.SAVE_EVERY = checkpoint.SAVE_COST = 0.0
 
 
 class Often(Ppo):

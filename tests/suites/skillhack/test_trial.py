@@ -24,6 +24,7 @@ from rlbench.core.trial import Trial, resolve_params
 from rlbench.suites.skillhack import trial as trial_room
 from rlbench.suites.skillhack.metrics import COUNTS
 from rlbench.suites.skillhack.suite import SUITE
+from rlbench.suites.skillhack.train import Cycle, Trainer
 
 REGISTRY = Registry.load()
 LEARNING = ("ppo", "impala", "rnd", "ks", "hks", "foc", "expert")
@@ -171,13 +172,38 @@ def test_experts_are_made_once_and_then_read(shared: Path, monkeypatch: Any) -> 
     assert first.notes == again.notes
 
 
+def test_a_killed_training_of_an_expert_goes_on_where_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rlbench.core.checkpoint.SAVE_EVERY", 0.0)
+    monkeypatch.setattr("rlbench.core.checkpoint.SAVE_COST", 0.0)
+    trial = trial_of("expert", expert_steps=1024)  # four rollouts
+    whole = run(tmp_path / "whole", trial)
+    cycle, done = Trainer.cycle, 0
+
+    def kill_in_the_third(trainer: Trainer) -> Cycle:
+        nonlocal done
+        done += 1
+        if done == 3:
+            raise KeyboardInterrupt
+        return cycle(trainer)
+
+    monkeypatch.setattr(Trainer, "cycle", kill_in_the_third)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "killed", trial)
+    again = run(tmp_path / "killed", trial)
+
+    assert done == 3 + 2
+    assert pack(again.evidence) == pack(whole.evidence)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["ppo", "hks"])
 def test_a_killed_trial_goes_on_exactly_where_it_was(
     name: str, shared: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(trial_room, "CHECKPOINT_EVERY", 0.0)
-    monkeypatch.setattr(trial_room, "CHECKPOINT_COST", 0.0)
+    monkeypatch.setattr("rlbench.core.checkpoint.SAVE_EVERY", 0.0)
+    monkeypatch.setattr("rlbench.core.checkpoint.SAVE_COST", 0.0)
     rows: list[Row] = []
     whole = SUITE.run(trial_of(name), context(shared, trial_of(name), rows.append))
     (shared / "checkpoint.npz").unlink()

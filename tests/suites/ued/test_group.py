@@ -13,6 +13,7 @@ import pytest
 from rlbench.core.algorithm import own_baseline
 from rlbench.core.arrays import pack
 from rlbench.core.assets import AssetStore, list_assets
+from rlbench.core.checkpoint import Pace
 from rlbench.core.context import Context, Row
 from rlbench.core.data import DataStore
 from rlbench.core.errors import SpecError, UsageError
@@ -21,7 +22,6 @@ from rlbench.core.spec import TaskSpec
 from rlbench.core.suite import Outcome
 from rlbench.core.trial import Trial, resolve_params
 from rlbench.suites.ued import group
-from rlbench.suites.ued.progress import Pace
 from rlbench.suites.ued.settings import protocol, seeds_together
 from rlbench.suites.ued.suite import SUITE
 

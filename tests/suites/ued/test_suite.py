@@ -21,7 +21,6 @@ from rlbench.core.registry import Registry
 from rlbench.core.spec import TaskSpec
 from rlbench.core.suite import Outcome
 from rlbench.core.trial import Trial, resolve_params
-from rlbench.suites.ued import progress
 from rlbench.suites.ued.settings import task_settings
 from rlbench.suites.ued.suite import SUITE
 from rlbench.suites.ued.world import TaskWorld
@@ -115,7 +114,7 @@ class KilledError(Exception):
 def test_a_killed_trial_goes_on_to_the_same_evidence_and_curve(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(progress, "CHECKPOINT_EVERY", 0.0)
+    monkeypatch.setattr("rlbench.core.checkpoint.SAVE_EVERY", 0.0)
     trial = trial_of(name)
     whole = context(tmp_path / "whole", trial)
     expected = SUITE.run(trial, whole)
