@@ -77,8 +77,9 @@ def render(what: Path, play: str | None, out: Path, seed: int) -> None:
 
     out.mkdir(parents=True, exist_ok=True)
     if what.suffix == ".json":
-        evidence = read_evidence(what, read_record(what))
-        paths = render_curriculum(evidence, what.with_suffix(".csv"), out)
+        record = read_record(what)
+        paths = render_curriculum(read_evidence(what, record), out)
+        paths += _evolution(record.task.id, what.with_suffix(".csv"), out)
     elif play is not None:
         raise UsageError(f"--play goes with the record of a trained student, not with {what}")
     else:
@@ -87,6 +88,20 @@ def render(what: Path, play: str | None, out: Path, seed: int) -> None:
         paths += _episodes(what, play, out, seed)
     for path in paths:
         say(str(path))
+
+
+def _evolution(task: str, curve: Path, out: Path) -> list[Path]:
+    """How hard the levels were, as the report draws it; nothing without a curve of two points."""
+    from rlbench.core.curves import read_curve
+    from rlbench.reports.exhibits import draw
+    from rlbench.suites.ued.views import difficulty
+
+    plot = difficulty(task, {"this trial": [read_curve(curve)]} if curve.exists() else {})
+    if not plot.panels:
+        return []
+    path = out / "evolution.png"
+    path.write_bytes(draw(plot).png)
+    return [path]
 
 
 def _episodes(record: Path, play: str, out: Path, seed: int) -> list[Path]:

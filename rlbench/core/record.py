@@ -228,6 +228,16 @@ def read_evidence(path: Path, record: Record) -> Arrays:
     return unpack(path.parent / record.evidence.file)
 
 
+def evidence_beside(path: Path) -> Arrays:
+    """The evidence beside the record at `path`, unread; nothing where it is kept elsewhere.
+
+    Raises:
+        CorruptError: not an npz of plain arrays.
+    """
+    evidence = path.with_suffix(".npz")
+    return unpack(evidence) if evidence.exists() else {}
+
+
 def record_schema() -> dict[str, Any]:
     """The JSON Schema of a record."""
     return json_schema(Record, SCHEMA)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from rlbench.core.context import Context
-    from rlbench.core.stats import Interval
+    from rlbench.core.stats import Band, Interval
     from rlbench.core.trial import Trial
 
     Evidence = Mapping[str, np.ndarray[Any, Any]]
@@ -92,6 +92,42 @@ class DotPlot:
     doc: str = ""
 
 
+@dataclass(frozen=True, eq=False)
+class Series:
+    """A labelled line."""
+
+    label: str
+    steps: np.ndarray[Any, Any]
+    """Ascending whole numbers, `(points,)`."""
+    band: Band
+    """The values over the steps, with their interval where there is one."""
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """One part of a line plot: lines over the same steps."""
+
+    y_label: str
+    """What the values are, with their unit."""
+    series: Sequence[Series]
+    levels: Mapping[str, float] = field(default_factory=dict)
+    """Horizontal lines to compare with, such as a floor, by label."""
+    limits: tuple[float | None, float | None] = (None, None)
+    """Least and greatest value shown; None follows the lines."""
+
+
+@dataclass(frozen=True)
+class LinePlot:
+    """Panels of lines over steps; a label has one colour in all of them."""
+
+    name: str
+    title: str
+    panels: Sequence[Panel]
+    x_label: str
+    """What the steps count."""
+    doc: str = ""
+
+
 @dataclass(frozen=True)
 class RankAxis:
     """Average ranks on an axis, best first, and bars over those that are not told apart."""
@@ -118,7 +154,7 @@ class Picture:
     doc: str = ""
 
 
-Exhibit = Table | HeatMap | DotPlot | RankAxis | Picture
+Exhibit = Table | HeatMap | DotPlot | LinePlot | RankAxis | Picture
 
 
 @dataclass(frozen=True)

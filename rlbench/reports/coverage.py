@@ -11,11 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from rlbench.core.curves import usable
+
 Line = dict[str, Any]
 """One row of the frame as plain Python."""
-
-LIMIT = 1e100
-"""Greater numbers count as infinite: sums of their squares would be."""
 
 _CELL = ("suite", "tier", "family", "origin", "version", "source", "protocol", "row", "where")
 
@@ -68,11 +67,6 @@ def complete_marks(lines: Sequence[Line]) -> list[bool]:
     judged = [cover(cell) for cell in cells.values()]
     counted = {id(line) for cell in judged if cell.complete for line in cell.counted}
     return [id(line) in counted for line in lines]
-
-
-def usable(value: float) -> bool:
-    """Whether statistics can be computed with it; NaN and infinities fail."""
-    return abs(value) < LIMIT
 
 
 def _finite(line: Line) -> bool:

@@ -1,86 +1,28 @@
-"""Sample-efficiency curves: what trials logged over their steps, brought to common checkpoints."""
+"""Sample-efficiency curves of a family: what its trials logged, as panels to draw."""
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
-
+from rlbench.core.curves import Logged, read_curve, series
 from rlbench.core.errors import CorruptError
-from rlbench.core.stats import Array, Band, curve_band
-from rlbench.reports.coverage import Line, usable
-from rlbench.reports.families import Column, FamilyTable, Row
+from rlbench.core.suite import Panel
+from rlbench.reports.coverage import Line
+from rlbench.reports.families import Column, FamilyTable
+from rlbench.reports.grid import ARROWS
 
-MAX_BYTES = 32 * 1024 * 1024
-MAX_POINTS = 200
 MAX_VALUES = 4
 """Panels for a task that logs much but not its primary metric."""
 MAX_PANELS = 24
 """Panels of a family: more would not be read, and the picture would grow without end."""
-
-Logged = dict[str, dict[int, float]]
-"""A value's name to its points, step by step."""
-
-
-@dataclass(frozen=True)
-class Series:
-    """One row's curve in one panel."""
-
-    row: Row
-    steps: Array
-    band: Band
-
-
-@dataclass(frozen=True)
-class Panel:
-    """One logged value of one task."""
-
-    column: Column
-    value: str
-    series: tuple[Series, ...]
-
-
-def read_curve(path: Path) -> Logged:
-    """The curve file of a trial.
-
-    Raises:
-        CorruptError: unreadable, too big, or not a table of finite numbers with a `step` first.
-    """
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise CorruptError(f"{path}: larger than {MAX_BYTES} bytes")
-        with path.open(encoding="utf-8", newline="") as stream:
-            return _parse(csv.reader(stream))
-    except OSError as error:
-        raise CorruptError(f"{path}: cannot read: {error.strerror or error}") from error
-    except (ValueError, csv.Error) as error:
-        raise CorruptError(f"{path}: no curve: {error}") from error
-
-
-def _parse(rows: Iterator[list[str]]) -> Logged:
-    header = next(rows, [])
-    if header[:1] != ["step"] or len(set(header)) < len(header):
-        raise ValueError(f"expected a header of distinct names, 'step' first, found {header!r:.60}")
-    logged: Logged = {name: {} for name in header[1:]}
-    for fields in rows:
-        step = int(fields[0])
-        for name, text in zip(header[1:], fields[1:], strict=True):
-            if text:
-                value = float(text)
-                if not usable(value):
-                    raise ValueError(f"step {step}: {name} is {text:.20}")
-                logged[name][step] = value
-    return logged
 
 
 def panels(table: FamilyTable, lines: Sequence[Line]) -> tuple[list[Panel], list[str]]:
     """The panels that the curve files of a table's records allow, and notes on what is left out.
 
     The primary metric is shown where it was logged, else what was. A row needs all of its
-    cell's seeds, and at least two steps that all of them logged.
+    cell's seeds, and at least two steps that all of them logged; its label names its line.
 
     Args:
         table: the family.
@@ -92,13 +34,9 @@ def panels(table: FamilyTable, lines: Sequence[Line]) -> tuple[list[Panel], list
         curves = _curves(table, index, lines, notes)
         names = _values(column, [logged for seeds in curves.values() for logged in seeds])
         for name in names[:MAX_VALUES]:
-            series = [
-                one
-                for row in table.rows
-                if (one := _series(row, [logged.get(name, {}) for logged in curves[row.label]]))
-            ]
-            if series:
-                found.append(Panel(column, name, tuple(series)))
+            if drawn := series(curves, name):
+                arrow = f" {ARROWS[column.direction]}" if name == column.metric else ""
+                found.append(Panel(f"{column.label} · {name}{arrow}", drawn))
         if len(names) > MAX_VALUES:
             notes.append(f"{column.label}: {len(names) - MAX_VALUES} more logged values not drawn")
     if len(found) > MAX_PANELS:
@@ -134,16 +72,3 @@ def _curves(
 def _values(column: Column, curves: Sequence[Mapping[str, object]]) -> list[str]:
     names = sorted({name for logged in curves for name in logged})
     return [column.metric] if column.metric in names else names
-
-
-def _series(row: Row, curves: Sequence[Mapping[int, float]]) -> Series | None:
-    if not curves:
-        return None
-    steps = sorted(set.intersection(*(set(curve) for curve in curves)))
-    if len(steps) < 2:
-        return None
-    if len(steps) > MAX_POINTS:
-        picks = np.linspace(0, len(steps) - 1, MAX_POINTS).round().astype(int)
-        steps = [steps[pick] for pick in picks]
-    scores = np.array([[[curve[step] for step in steps]] for curve in curves])
-    return Series(row, np.array(steps, dtype=float), curve_band(scores))

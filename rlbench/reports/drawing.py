@@ -1,7 +1,7 @@
 """What all figures share: style, colours, and how one becomes bytes.
 
-Only this file, `plots` and `exhibits` use matplotlib, and without pyplot, so that they hold no
-global state. Equal input gives equal bytes: no dates, no version, fixed ids.
+Only this file, `plots`, `lines` and `exhibits` use matplotlib, and without pyplot, so that they
+hold no global state. Equal input gives equal bytes: no dates, no version, fixed ids.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -25,7 +25,9 @@ INK = "#26292e"
 PAPER = "#ffffff"
 # Okabe & Ito 2008, without black (that is the ink) and yellow (too faint on white).
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8a6d5a")
+_DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (6, 1.5, 1.5, 1.5)))
 WIDTH = 5.4  # inches
+LETTER = 0.068  # inches; a 9 point letter, on average
 _STYLE: dict[Any, Any] = {
     "axes.axisbelow": True,
     "axes.edgecolor": INK,
@@ -103,6 +105,17 @@ def saved(name: str, title: str, caption: str, figure: Figure, *, wide: bool = F
         figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
         figure.savefig(png, format="png", dpi=150, metadata={"Software": None})
     return Plot(name, title, caption, svg.getvalue(), png.getvalue(), wide)
+
+
+def look(index: int) -> dict[str, Any]:
+    """Colour and dashes of the line at that place."""
+    dashes = _DASHES[index // len(COLOURS) % len(_DASHES)]
+    return {"color": COLOURS[index % len(COLOURS)], "linestyle": dashes}
+
+
+def label_inches(labels: Sequence[str]) -> float:
+    """The width of the longest label, with a little room."""
+    return 0.15 + LETTER * max(len(short(label)) for label in labels)
 
 
 def short(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Figures of a suite's view: heat maps, dots with intervals, average ranks on an axis."""
+"""Figures of a suite's view: heat maps, dots with intervals, lines, average ranks on an axis."""
 
 from __future__ import annotations
 
@@ -7,8 +7,20 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from rlbench.core.suite import DotPlot, HeatMap, RankAxis
-from rlbench.reports.drawing import COLOURS, INK, WIDTH, Plot, new_figure, saved, short, style
+from rlbench.core.suite import DotPlot, HeatMap, LinePlot, RankAxis
+from rlbench.reports.drawing import (
+    COLOURS,
+    INK,
+    LETTER,
+    WIDTH,
+    Plot,
+    label_inches,
+    new_figure,
+    saved,
+    short,
+    style,
+)
+from rlbench.reports.lines import line_plot
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,15 +34,14 @@ _RAMP = ("#e6edf5", "#7fb0d8", "#0b5a94", "#06345a")
 _CENTRED = ("#b34a00", "#eba96f", "#eceef0", "#7fb0d8", "#0b5a94")
 _FIELD = (0.36, 0.27)  # inches
 _GAP = 0.3  # between groups of columns, in fields
-_LETTER = 0.068  # inches; a 9 point letter, on average
 _MARKS = "osD^v"
 
 
-def draw(exhibit: HeatMap | DotPlot | RankAxis) -> Plot:
+def draw(exhibit: HeatMap | DotPlot | LinePlot | RankAxis) -> Plot:
     """The exhibit's figure.
 
     Raises:
-        ValueError: its parts differ in length.
+        ValueError: its parts differ in length, or there is no line in a line plot.
         MissingError: matplotlib is not installed.
     """
     with style():
@@ -38,6 +49,8 @@ def draw(exhibit: HeatMap | DotPlot | RankAxis) -> Plot:
             figure = _heat_map(exhibit)
         elif isinstance(exhibit, DotPlot):
             figure = _dot_plot(exhibit)
+        elif isinstance(exhibit, LinePlot):
+            figure = line_plot(exhibit)
         else:
             figure = _rank_axis(exhibit)
         wide = isinstance(exhibit, HeatMap) or bool(figure.get_figwidth() > WIDTH)
@@ -49,10 +62,6 @@ def _check(name: str, expected: Sequence[int], found: Sequence[int]) -> None:
         raise ValueError(
             f"{name}: expected {tuple(expected)} for its rows and columns, got {found}"
         )
-
-
-def _label_inches(labels: Sequence[str]) -> float:
-    return 0.15 + _LETTER * max(len(short(label)) for label in labels)
 
 
 # -- heat maps ------------------------------------------------------------------------------------
@@ -67,8 +76,8 @@ def _heat_map(exhibit: HeatMap) -> Figure:
     places, spans = _places(groups)
     right = places[-1] + 1
     # Slanted labels rise by sin 60° of their length, and the last one leans out by cos 60°.
-    slant = _label_inches(exhibit.columns)
-    width = _label_inches(exhibit.rows) + _FIELD[0] * right + 0.5 * slant
+    slant = label_inches(exhibit.columns)
+    width = label_inches(exhibit.rows) + _FIELD[0] * right + 0.5 * slant
     height = 0.87 * slant + _FIELD[1] * (shape[0] + 1) + 0.15
     figure, axes = new_figure(width, height)
     ax: Axes = axes[0, 0]
@@ -171,7 +180,7 @@ def _rank_axis(exhibit: RankAxis) -> Figure:
     _check(f"{exhibit.name}: ranks", (rows,), (len(ranks),))
     first, last = 1.0, float(max(2, rows))
     names = [f"{short(row)}  {rank:.1f}" for row, rank in zip(exhibit.rows, ranks, strict=True)]
-    side = 0.2 + _LETTER * max(map(len, names))
+    side = 0.2 + LETTER * max(map(len, names))
     inner = max(WIDTH - 2 * side, 2.2)
     unit = inner / (last - first)  # inches of one rank
     half = (rows + 1) // 2

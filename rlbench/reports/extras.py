@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 from rlbench.core.errors import RlbenchError
 from rlbench.core.registry import Registry
-from rlbench.core.suite import DotPlot, Exhibit, HeatMap, Picture, RankAxis, Table, View
+from rlbench.core.suite import DotPlot, Exhibit, HeatMap, LinePlot, Picture, RankAxis, Table, View
 from rlbench.reports.drawing import Plot
 from rlbench.reports.escape import slug
 from rlbench.reports.exhibits import draw
@@ -192,6 +192,6 @@ def _show(exhibit: Exhibit) -> Shown:
         if not exhibit.png.startswith(_PNG):
             raise ValueError(f"{exhibit.name}: expected the bytes of a PNG file")
         return ShownPicture(exhibit.name, exhibit.title, exhibit.doc, exhibit.png)
-    if isinstance(exhibit, HeatMap | DotPlot | RankAxis):
+    if isinstance(exhibit, HeatMap | DotPlot | LinePlot | RankAxis):
         return draw(exhibit)
     raise TypeError(f"expected exhibits of rlbench.core.suite, found {type(exhibit).__name__}")

@@ -8,26 +8,25 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rlbench.core.stats import iqm, performance_profile
-from rlbench.reports.curves import Panel
+from rlbench.core.suite import Panel
 from rlbench.reports.drawing import (
     COLOURS,
     INK,
     PAPER,
     WIDTH,
     Plot,
+    look,
     new_figure,
     saved,
     short,
     style,
 )
 from rlbench.reports.families import FamilyTable, Row
-from rlbench.reports.grid import ARROWS
+from rlbench.reports.lines import line_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-_DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (6, 1.5, 1.5, 1.5)))
 
 
 def family_plots(table: FamilyTable, panels: Sequence[Panel]) -> list[Plot]:
@@ -47,7 +46,8 @@ def family_plots(table: FamilyTable, panels: Sequence[Panel]) -> list[Plot]:
             found.append(saved("ranks", *_RANKS, _ranks(table)))
             found.append(saved("profiles", *_PROFILES, _profiles(table)))
         if panels:
-            found.append(saved("curves", *_CURVES, _curves(table, panels)))
+            labels = [row.label for row in table.rows]
+            found.append(saved("curves", *_CURVES, line_figure(panels, "step", labels)))
     return found
 
 
@@ -75,9 +75,7 @@ _CURVES = (
 
 def _look(table: FamilyTable, row: Row) -> dict[str, Any]:
     """Colour and dashes of a row, the same in all figures of its family."""
-    index = table.rows.index(row)
-    dashes = _DASHES[index // len(COLOURS) % len(_DASHES)]
-    return {"color": COLOURS[index % len(COLOURS)], "linestyle": dashes}
+    return look(table.rows.index(row))
 
 
 def _rows_axes(rows: Sequence[Row]) -> tuple[Figure, Axes]:
@@ -151,49 +149,6 @@ def _profiles(table: FamilyTable) -> Figure:
     ax.set_ylabel("share of runs above τ")
     figure.legend(*ax.get_legend_handles_labels(), loc="outside right upper", fontsize=8)
     return figure
-
-
-def _curves(table: FamilyTable, panels: Sequence[Panel]) -> Figure:
-    across = min(2, len(panels))
-    down = -(-len(panels) // across)
-    labels = [row.label for row in table.rows]
-    drawn = {one.row.label: one.row for panel in panels for one in panel.series}
-    lines = -(-len(drawn) // 4)
-    figure, axes = new_figure(WIDTH, 2.5 * down + 0.25 * lines, nrows=down, ncols=across)
-    for ax in axes.flat[len(panels) :]:
-        ax.set_axis_off()
-    handles: dict[str, Any] = {}
-    for ax, panel in zip(axes.flat, panels, strict=False):
-        _draw_panel(table, ax, panel, handles)
-    order = sorted(handles, key=labels.index)
-    figure.legend(
-        [handles[label] for label in order], list(map(short, order)),
-        loc="outside lower center", ncols=min(4, len(order)), fontsize=8,
-    )  # fmt: skip
-    return figure
-
-
-def _draw_panel(table: FamilyTable, ax: Axes, panel: Panel, handles: dict[str, Any]) -> None:
-    for one in panel.series:
-        look = _look(table, one.row)
-        (handles[one.row.label],) = ax.plot(one.steps, one.band.point, **look)
-        low, high = one.band.low, one.band.high
-        if low is not None and high is not None:
-            ax.fill_between(one.steps, low, high, color=look["color"], alpha=0.14, linewidth=0)
-    column = panel.column
-    arrow = f" {ARROWS[column.direction]}" if panel.value == column.metric else ""
-    ax.set_title(short(f"{column.label} · {panel.value}{arrow}"))
-    ax.set_xlabel("step")
-    ax.xaxis.set_major_formatter(_compact)
-    ax.locator_params(axis="x", nbins=5)
-
-
-def _compact(value: float, _position: object = None) -> str:
-    """`20k`, `1.5M`."""
-    for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if abs(value) >= size:
-            return f"{value / size:g}{letter}"
-    return f"{value:g}"
 
 
 def _pair(low: float | None, high: float | None) -> tuple[float, float] | None:

@@ -1,4 +1,4 @@
-"""Curve files of trials, brought to common checkpoints."""
+"""Curves of a family: which cells and values are drawn, and what is said of the others."""
 
 from __future__ import annotations
 
@@ -6,12 +6,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-import pytest
 
-from rlbench.core.context import Curve
-from rlbench.core.errors import CorruptError
 from rlbench.core.stats import curve_band
-from rlbench.reports.curves import MAX_PANELS, MAX_POINTS, MAX_VALUES, Panel, panels, read_curve
+from rlbench.core.suite import Panel
+from rlbench.reports.curves import MAX_PANELS, MAX_VALUES, panels
 from rlbench.reports.families import family_tables
 from rlbench.reports.frame import lines_of, load_results
 
@@ -28,35 +26,6 @@ def curve(values: Sequence[float], name: str = "score", every: int = 10) -> list
     return [{"step": every * index, name: value} for index, value in enumerate(values)]
 
 
-def test_a_written_curve_reads_back(tmp_path: Path) -> None:
-    path = tmp_path / "seed-0.csv"
-    path.write_bytes(Curve([{"step": 0, "loss": 1.5}, {"step": 5, "score": 0.25}]).csv())
-
-    assert read_curve(path) == {"loss": {0: 1.5}, "score": {5: 0.25}}
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "time,score\n1,2\n",
-        "step,score\n1,nan\n",
-        "step,score\n1,1e300\n",
-        "step,score\n1\n",
-        "step,a,a\n1,2,3\n",
-        "step,score\nx,1\n",
-        "step,score\n1,=1+1\n",
-        "step,score\n\xff\xfe",
-    ],
-)
-def test_what_is_no_curve_is_corrupt(tmp_path: Path, text: str) -> None:
-    path = tmp_path / "seed-0.csv"
-    path.write_bytes(text.encode("latin-1"))
-
-    with pytest.raises(CorruptError, match=r"seed-0\.csv: no curve"):
-        read_curve(path)
-
-
 def test_the_primary_metric_is_drawn_as_the_iqm_over_seeds(tmp_path: Path, write: Write) -> None:
     for seed in range(5):
         write(tmp_path, seed=seed, curve=curve([0.1 * seed, 0.2 * seed, 0.3 * seed]))
@@ -65,7 +34,7 @@ def test_the_primary_metric_is_drawn_as_the_iqm_over_seeds(tmp_path: Path, write
 
     (series,) = panel.series
     expected = curve_band(np.array([[[0.1 * s, 0.2 * s, 0.3 * s]] for s in range(5)]))
-    assert panel.value == "score"
+    assert (panel.y_label, series.label) == ("alpha · score ↑", "base")
     assert notes == []
     np.testing.assert_array_equal(series.steps, [0, 10, 20])
     np.testing.assert_allclose(series.band.point, expected.point)
@@ -79,7 +48,7 @@ def test_what_else_was_logged_is_drawn_where_the_primary_metric_was_not(
 
     found, _ = panels_of(tmp_path)
 
-    assert [panel.value for panel in found] == ["regret"]
+    assert [panel.y_label for panel in found] == ["alpha · regret"]
 
 
 def test_a_family_that_logs_without_end_gets_a_bounded_figure_and_a_note(
@@ -95,25 +64,6 @@ def test_a_family_that_logs_without_end_gets_a_bounded_figure_and_a_note(
     assert len(found) == MAX_PANELS
     assert notes[0] == "t0: 2 more logged values not drawn"
     assert notes[-1] == "curves: 4 more panels not drawn"
-
-
-def test_steps_that_some_seed_lacks_are_left_out(tmp_path: Path, write: Write) -> None:
-    for seed in range(5):
-        write(tmp_path, seed=seed, curve=curve([0.1] * (3 + seed)))
-
-    (panel,), _ = panels_of(tmp_path)
-
-    assert panel.series[0].steps.tolist() == [0, 10, 20]
-
-
-def test_a_long_curve_is_thinned_and_keeps_both_ends(tmp_path: Path, write: Write) -> None:
-    for seed in range(5):
-        write(tmp_path, seed=seed, curve=curve([0.5] * 1001))
-
-    (panel,), _ = panels_of(tmp_path)
-
-    steps = panel.series[0].steps
-    assert (len(steps), steps[0], steps[-1]) == (MAX_POINTS, 0, 10_000)
 
 
 def test_a_cell_with_a_seed_without_a_curve_has_none(tmp_path: Path, write: Write) -> None:

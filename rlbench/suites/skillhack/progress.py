@@ -1,4 +1,4 @@
-"""Training to the end, and what is noted down on the way: the curve, who counted how much when."""
+"""Training to the end, and the curve that is noted down on the way."""
 
 from __future__ import annotations
 
@@ -18,20 +18,16 @@ Save = Callable[[Arrays, Any], None]
 
 POINTS = 100
 """Points of the curve."""
-_WEIGHT = "weight."
-"""What the learner's numbers about teachers begin with."""
 
 
 class Diary:
     """Averages of training since the last point of the curve."""
 
-    def __init__(self, updates: int = 0) -> None:
-        """`updates` is how many there will be; 0 when nobody trains."""
+    def __init__(self, updates: int) -> None:
+        """`updates` is how many there will be."""
         self._every = max(updates // POINTS, 1)
         self._sums = np.zeros(4)
         """Episodes, and sums of their successes, returns and lengths."""
-        self._steps: list[int] = []
-        self._weights: list[list[float]] = []
 
     def note(self, cycle: Cycle, counts: Counts, log: Log, *, last: bool) -> None:
         """After each rollout; `last` when there will be no other."""
@@ -46,37 +42,18 @@ class Diary:
         if n:
             values |= {"success": success / n, "return": returned / n, "length": length / n}
         log(counts.env_steps, updates=counts.learner_updates, episodes=n, **values)
-        weights = [value for name, value in cycle.told.items() if name.startswith(_WEIGHT)]
-        if weights:
-            self._steps.append(counts.env_steps)
-            self._weights.append(weights)
         self._sums = np.zeros(4)
-
-    def evidence(self) -> Arrays:
-        """`teacher_weight` float32 [P, K] at `teacher_weight_step` int64 [P], if there are any."""
-        if not self._steps:
-            return {}
-        return {
-            "teacher_weight_step": np.array(self._steps, np.int64),
-            "teacher_weight": np.array(self._weights, np.float32),
-        }
 
     def state(self) -> Arrays:
         """For a checkpoint."""
-        return {
-            "diary:sums": self._sums.copy(),
-            "diary:steps": np.array(self._steps, np.int64),
-            "diary:weights": np.array(self._weights, np.float64),
-        }
+        return {"diary:sums": self._sums.copy()}
 
     def restore(self, arrays: Mapping[str, np.ndarray[Any, Any]]) -> None:
         """Put back what `state` gave."""
         self._sums = np.array(arrays["diary:sums"])
-        self._steps = arrays["diary:steps"].tolist()
-        self._weights = arrays["diary:weights"].tolist()
 
 
-def train(trainer: Trainer, load: Load, save: Save, log: Log) -> Diary:
+def train(trainer: Trainer, load: Load, save: Save, log: Log) -> None:
     """Train to the end, from the checkpoint if there is one; `load` and `save` are its."""
     diary, pace = Diary(trainer.updates), Pace()
     saved = load()
@@ -87,4 +64,3 @@ def train(trainer: Trainer, load: Load, save: Save, log: Log) -> Diary:
         diary.note(trainer.cycle(), trainer.counts, log, last=trainer.over)
         if not trainer.over:
             pace.save(lambda: save(trainer.state() | diary.state(), {}))
-    return diary

@@ -29,7 +29,7 @@ from rlbench.suites.skillhack.learners.interface import (
 )
 from rlbench.suites.skillhack.metrics import COUNTS
 from rlbench.suites.skillhack.network import Policy
-from rlbench.suites.skillhack.progress import Diary, train
+from rlbench.suites.skillhack.progress import train
 from rlbench.suites.skillhack.saved import keep_student
 from rlbench.suites.skillhack.settings import Protocol, TaskSettings, protocol, task_settings
 from rlbench.suites.skillhack.train import Counts, Trainer, workers_for
@@ -49,7 +49,7 @@ def run_trial(trial: Trial, ctx: Context) -> Outcome:
     algorithm = _algorithm(trial)
     began = time.perf_counter()
     teachers, steps = _Teachers(), 0
-    counts, diary = Counts(), Diary()
+    counts = Counts()
     notes: dict[str, Any] = {}
     act: Act
     if hasattr(algorithm, "begin"):
@@ -57,7 +57,7 @@ def run_trial(trial: Trial, ctx: Context) -> Outcome:
         learner: Learner = algorithm.begin(world)
         ready = time.perf_counter()
         if learner.unroll:
-            counts, diary = _train(learner, world, settings, ctx)
+            counts = _train(learner, world, settings, ctx)
             notes |= _keep(learner, limits, ctx)
         steps = learner.gradient_steps
         rng = torch.Generator(world.device).manual_seed(ctx.seed("evaluate-actions"))
@@ -73,7 +73,7 @@ def run_trial(trial: Trial, ctx: Context) -> Outcome:
     done = time.perf_counter()
     known = {**vars(counts), "gradient_steps": steps, "teacher_steps": teachers.frames}
     evidence["counts"] = np.array([known[name] for name in COUNTS], np.int64)
-    evidence |= diary.evidence() | teachers.evidence()
+    evidence |= teachers.evidence()
     volatile = {
         "prepare_s": round(ready - began, 3),
         "train_s": round(trained - ready, 3),
@@ -182,13 +182,11 @@ def _world(
     )
 
 
-def _train(
-    learner: Learner, world: World, settings: TaskSettings, ctx: Context
-) -> tuple[Counts, Diary]:
+def _train(learner: Learner, world: World, settings: TaskSettings, ctx: Context) -> Counts:
     """Train to the end, from the checkpoint if there is one."""
     seed, n = ctx.seed("levels"), world.environments
     workers = workers_for(n)
     with make_vector(settings, purpose="train", seed=seed, n=n, workers=workers) as env:
         trainer = Trainer(learner, env, world.rngs, world.env_steps, published=settings.published)
-        diary = train(trainer, ctx.load_checkpoint, ctx.save_checkpoint, ctx.log)
-    return trainer.counts, diary
+        train(trainer, ctx.load_checkpoint, ctx.save_checkpoint, ctx.log)
+    return trainer.counts

@@ -12,7 +12,7 @@ import torch
 from rlbench.core.errors import UsageError
 from rlbench.suites.ued.draw import draw, sheet, write_gif, write_png
 from rlbench.suites.ued.evaluate import Mode, student_player
-from rlbench.suites.ued.evolution import by_rows, chart, pictures, read_curve
+from rlbench.suites.ued.evolution import by_rows, pictures
 from rlbench.suites.ued.families import Family
 from rlbench.suites.ued.levelfile import NamedMaze
 from rlbench.suites.ued.levels import Levels
@@ -33,13 +33,11 @@ def render_mazes(mazes: Sequence[NamedMaze], folder: Path) -> list[Path]:
     return paths
 
 
-def render_curriculum(
-    evidence: Mapping[str, np.ndarray[Any, Any]], curve: Path, folder: Path
-) -> list[Path]:
-    """What a record tells of its curriculum.
+def render_curriculum(evidence: Mapping[str, np.ndarray[Any, Any]], folder: Path) -> list[Path]:
+    """What a record's evidence tells of its curriculum.
 
-    `curriculum.png` has a row of levels for each snapshot in time, `evolution.png` shows how hard
-    they were (where there is a curve), `hardest.png` the levels that it valued most.
+    `curriculum.png` has a row of levels for each snapshot in time, `hardest.png` the levels that it
+    valued most.
 
     Raises:
         UsageError: the trial trained nobody.
@@ -49,9 +47,6 @@ def render_curriculum(
         raise UsageError("the record holds no levels: its baseline trained nobody")
     write_png(folder / "curriculum.png", chosen)
     paths = [folder / "curriculum.png"]
-    if curve.exists():
-        paths.append(folder / "evolution.png")
-        paths[-1].write_bytes(chart({"this trial": [read_curve(curve)]}))
     if found:
         paths.append(folder / "hardest.png")
         write_png(paths[-1], sheet(found, columns=COLUMNS))

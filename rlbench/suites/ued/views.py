@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rlbench.core.arrays import unpack
+from rlbench.core.curves import Logged, curves_by_row, series
+from rlbench.core.record import evidence_beside
 from rlbench.core.stats import t_interval
-from rlbench.core.suite import Exhibit, Picture, Table, View
+from rlbench.core.suite import Exhibit, LinePlot, Panel, Picture, Table, View
 from rlbench.suites.ued.draw import Picture as Drawn
 from rlbench.suites.ued.draw import captioned, png_bytes, sheet, stack
-from rlbench.suites.ued.evolution import Arrays, by_columns, chart, pictures, read_curve
+from rlbench.suites.ued.evolution import Arrays, by_columns, pictures
 from rlbench.suites.ued.metrics import MAZES, WORST
 
 if TYPE_CHECKING:
@@ -19,6 +20,13 @@ if TYPE_CHECKING:
 
 SHOWN = 8
 """Levels of a row of the gallery."""
+_DIFFICULTY: Mapping[str, tuple[str, float | None]] = {
+    "walls": ("walls of a level", None),
+    "path": ("shortest path, moves", None),
+    "solvable": ("share of solvable levels", 1),
+    "solved": ("share of episodes solved", 1),
+}
+"""What is drawn of a curve: the logged value, its label, and its greatest value."""
 
 
 def per_maze(frame: pd.DataFrame) -> list[Exhibit]:
@@ -75,20 +83,26 @@ def evolution(frame: pd.DataFrame) -> list[Exhibit]:
         drawn = by_columns(evidence)
         return None if drawn is None else captioned(drawn, f"{name}: {_when(evidence)}")
 
-    charts: list[Exhibit] = []
-    for task, records in frame.groupby("task"):
-        cells = {str(row): cell["curve"] for row, cell in records.groupby("row")}
-        curves = {
-            row: [read_curve(Path(path)) for path in cell if path] for row, cell in cells.items()
-        }
-        curves = {row: found for row, found in curves.items() if any(c["walls"] for c in found)}
-        if curves:
-            short = str(task).rpartition("/")[2]
-            title = f"Levels learnt from, over time: {task}"
-            doc = "Means over the levels of a rollout and over seeds."
-            charts.append(Picture(f"difficulty-{short}", title, chart(curves), doc))
+    charts = [
+        difficulty(str(task), curves_by_row(records)) for task, records in frame.groupby("task")
+    ]
+    shown: list[Exhibit] = [chart for chart in charts if chart.panels]
     doc = "Three levels each time, from the first seed."
-    return charts + _stacked(frame, "evolution", "Levels chosen, over time", doc, strip)
+    return shown + _stacked(frame, "evolution", "Levels chosen, over time", doc, strip)
+
+
+def difficulty(task: str, curves: Mapping[str, Sequence[Logged]]) -> LinePlot:
+    """How hard the levels of a task were that students learnt from.
+
+    Args:
+        task: its id.
+        curves: of each curriculum's trials, by label; of those without any there is no panel.
+    """
+    shown = ((series(curves, name), *rest) for name, rest in _DIFFICULTY.items())
+    panels = [Panel(label, lines, limits=(0, top)) for lines, label, top in shown if lines]
+    doc = "Means over the levels of a rollout, IQM over seeds with pointwise 95 % bands."
+    name, title = f"difficulty-{task.rpartition('/')[2]}", f"Levels learnt from, over time: {task}"
+    return LinePlot(name, title, panels, "updates of the student", doc)
 
 
 def _when(evidence: Arrays) -> str:
@@ -115,12 +129,6 @@ def _stacked(
             png = png_bytes(stack(drawn))
             shown.append(Picture(f"{name}-{short}", f"{title}: {task}", png, doc))
     return shown
-
-
-def evidence_beside(record: Path) -> Arrays:
-    """The evidence beside a record; nothing where it is kept elsewhere."""
-    evidence = record.with_suffix(".npz")
-    return unpack(evidence) if evidence.exists() else {}
 
 
 VIEWS: Sequence[View] = (

@@ -9,12 +9,8 @@ import pandas as pd
 import pytest
 
 from rlbench.core.arrays import pack
-from rlbench.core.errors import CorruptError
-from rlbench.core.suite import Picture, Table
-from rlbench.suites.skillhack.views import followed, success, teachers
-from rlbench.suites.skillhack.views.charts import mean_points, read_points
-
-PNG = b"\x89PNG"
+from rlbench.core.suite import LinePlot, Table
+from rlbench.suites.skillhack.views import CEILING, FLOOR, followed, success, teachers
 
 
 @pytest.fixture
@@ -25,16 +21,17 @@ def frame(tmp_path: Path) -> pd.DataFrame:
         folder = tmp_path / row
         folder.mkdir(exist_ok=True)
         curve = folder / f"seed-{seed}.csv"
-        curve.write_text("step,success\n100,0.1\n200,\n300,0.5\n")
+        logged = ["step,success", "100,0.1", "200,", "300,0.5"]
         evidence = {"episode_return": np.zeros(3, np.float32)}
         if row == "hks":
             evidence |= {
                 "teacher_name": np.array(["pick-up", "wield"]),
                 "teacher_frames": np.array([1000, 1000]),
                 "teacher_success": np.array([0.5, 0.9], np.float32),
-                "teacher_weight": np.array([[0.5, 0.5], [0.2, 0.8]], np.float32),
-                "teacher_weight_step": np.array([100, 300]),
             }
+            weights = [",weight.pick-up,weight.wield", ",0.5,0.5", ",0.4,0.6", ",0.2,0.8"]
+            logged = [a + b for a, b in zip(logged, weights, strict=True)]
+        curve.write_text("\n".join(logged))
         path = folder / f"seed-{seed}.json"
         path.with_suffix(".npz").write_bytes(pack(evidence))
         line = {"task": "skillhack/battle", "row": row, "seed": seed, "low": 0.005, "high": 1.0}
@@ -42,19 +39,27 @@ def frame(tmp_path: Path) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def test_success_is_drawn_per_task(frame: pd.DataFrame) -> None:
+def test_success_is_shown_per_task_with_floor_and_ceiling(frame: pd.DataFrame) -> None:
     (shown,) = success(frame)
 
-    assert isinstance(shown, Picture)
+    assert isinstance(shown, LinePlot)
     assert shown.name == "success-battle"
-    assert shown.png.startswith(PNG)
+    (panel,) = shown.panels
+    assert panel.levels == {FLOOR: 0.005, CEILING: 1.0}
+    assert [line.label for line in panel.series] == ["hks", "ppo"]
+    for line in panel.series:
+        assert line.steps.tolist() == [100, 300]
+        assert line.band.point.tolist() == [0.1, 0.5]
 
 
-def test_weights_are_drawn_for_students_that_weigh_teachers(frame: pd.DataFrame) -> None:
+def test_weights_are_shown_for_students_that_weigh_teachers(frame: pd.DataFrame) -> None:
     (shown,) = followed(frame)
 
-    assert isinstance(shown, Picture)
+    assert isinstance(shown, LinePlot)
     assert shown.name == "teachers-battle-hks"
+    (panel,) = shown.panels
+    found = {line.label: line.band.point.tolist() for line in panel.series}
+    assert found == {"pick-up": [0.5, 0.4, 0.2], "wield": [0.5, 0.6, 0.8]}
     assert followed(frame[frame["row"] == "ppo"]) == []
 
 
@@ -75,29 +80,3 @@ def test_nothing_is_shown_where_evidence_and_curves_are_kept_elsewhere(
     bare = frame.assign(curve="", path=str(tmp_path / "gone.json"))
 
     assert success(bare) == followed(bare) == teachers(bare) == []
-
-
-def test_a_curve_is_read_where_it_has_points(frame: pd.DataFrame) -> None:
-    points = read_points(Path(frame["curve"][0]), "success")
-
-    assert points is not None
-    assert points[0].tolist() == [100, 300]
-    assert points[1].tolist() == [0.1, 0.5]
-    assert read_points(Path(frame["curve"][0]), "return") is None
-
-
-def test_a_broken_curve_is_one_clear_error(tmp_path: Path) -> None:
-    (tmp_path / "seed-0.csv").write_text("step,success\nx,1\n")
-
-    with pytest.raises(CorruptError, match=r"seed-0\.csv: no curve"):
-        read_points(tmp_path / "seed-0.csv", "success")
-
-
-def test_means_end_where_the_shortest_trial_ends() -> None:
-    long = (np.array([0, 100, 200]), np.array([0.0, 1.0, 1.0]))
-    short = (np.array([0, 100]), np.array([0.0, 0.0]))
-
-    steps, values = mean_points([long, short])
-
-    assert steps[-1] == 100
-    assert values[-1] == pytest.approx(0.5)

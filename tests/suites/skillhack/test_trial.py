@@ -122,12 +122,13 @@ def test_the_ablations_are_variants(variant: str) -> None:
 
 
 def test_one_teacher_more_is_one_teacher_more(shared: Path) -> None:
-    outcome = run(shared, trial_of("hks", teachers="irrelevant"))
+    rows: list[Row] = []
+    trial = trial_of("hks", teachers="irrelevant")
+    outcome = SUITE.run(trial, context(shared, trial, rows.append))
 
     names = outcome.evidence["teacher_name"].tolist()
     assert names == ["pick-up", "wear", "eat", "fight"]
-    weights = outcome.evidence["teacher_weight"]
-    assert weights.shape == (len(outcome.evidence["teacher_weight_step"]), 4)
+    weights = np.array([[row[f"weight.{name}"] for name in names] for row in rows])
     np.testing.assert_allclose(weights.sum(1), 1, atol=1e-5)
     assert set(outcome.notes["experts"]) == set(names)
 

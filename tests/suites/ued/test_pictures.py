@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,11 +19,10 @@ from rlbench.core.errors import CorruptError, MissingError, SpecError, UsageErro
 from rlbench.core.registry import Registry
 from rlbench.core.stats import Interval
 from rlbench.core.store import Store
-from rlbench.core.suite import Picture, Table
+from rlbench.core.suite import LinePlot, Picture, Table
 from rlbench.core.trial import Trial, resolve_params
 from rlbench.reports.frame import load_results
 from rlbench.runner.execute import Bench, execute
-from rlbench.suites.ued.evolution import mean_curve, read_curve
 from rlbench.suites.ued.families import procedural
 from rlbench.suites.ued.saved import evaluation_families, load_student
 from rlbench.suites.ued.suite import SUITE
@@ -145,6 +145,16 @@ def test_a_record_is_drawn_as_curriculum_gallery_and_episodes(
         assert 2 <= getattr(image, "n_frames", 0) <= 2 * 4 * 5 + 1
 
 
+def test_without_matplotlib_levels_are_drawn_and_the_error_says_what_to_install(
+    results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+
+    with pytest.raises(MissingError, match=r'pip install "rlbench\[report\]"'):
+        run(render, record_of(results, "dr"), "--out", tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["curriculum.png"]
+
+
 def test_a_record_without_training_has_no_curriculum_to_draw(results: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="trained nobody"):
         run(render, record_of(results, "random"), "--out", tmp_path)
@@ -192,28 +202,18 @@ def test_the_report_shows_the_levels_chosen_over_time(results: Path) -> None:
     difficulty, evolution = exhibits(results, "evolution")
 
     assert (difficulty.name, evolution.name) == ("difficulty-maze-25", "evolution-maze-25")
+    assert isinstance(difficulty, LinePlot)
+    assert [panel.y_label for panel in difficulty.panels][:2] == [
+        "walls of a level",
+        "shortest path, moves",
+    ]
+    walls = difficulty.panels[0]
+    assert [line.label for line in walls.series] == ["dr", "plr"]
+    assert [line.steps.tolist() for line in walls.series] == [[1, 2]] * 2
     caption, level = 16, 7 * 5  # dr and plr: two updates, three levels of each
-    assert size(difficulty) == (1080, 720)
     assert size(evolution)[1] == 2 * (caption + 3 * (level + 6) - 6) + 6
 
 
 def size(picture: Picture) -> tuple[int, int]:
     with Image.open(io.BytesIO(picture.png)) as image:
         return image.size
-
-
-def test_a_curve_is_averaged_over_the_seeds_that_logged_a_step(tmp_path: Path) -> None:
-    curves = []
-    for seed, text in enumerate(["step,walls,path\n1,2,\n2,4,7\n", "step,walls\n2,6\n3,1\n"]):
-        (tmp_path / f"{seed}.csv").write_text(text)
-        curves.append(read_curve(tmp_path / f"{seed}.csv"))
-
-    assert mean_curve(curves, "walls") == ([1, 2, 3], [2, 5, 1])
-    assert mean_curve(curves, "path") == ([2], [7])
-
-
-@pytest.mark.parametrize("text", ["walls\n1\n", "step,walls\n1,x\n", "step,walls\nx,1\n"])
-def test_a_file_that_is_no_curve_is_refused_by_name(tmp_path: Path, text: str) -> None:
-    (tmp_path / "a.csv").write_text(text)
-    with pytest.raises(CorruptError, match=r"a\.csv: no curve"):
-        read_curve(tmp_path / "a.csv")

@@ -9,58 +9,52 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rlbench.core.arrays import unpack
-from rlbench.core.suite import Exhibit, Picture, Table, View
-from rlbench.suites.skillhack.views.charts import Array, chart, mean_points, read_points
+from rlbench.core.curves import curves_by_row, one_series, series
+from rlbench.core.record import evidence_beside
+from rlbench.core.suite import Exhibit, LinePlot, Panel, Table, View
 
 if TYPE_CHECKING:
     import pandas as pd
 
 FLOOR, CEILING = "random floor", "solvability ceiling"
+SHARE = (0, 1)
+_WEIGHT = "weight."
+"""What the names of logged weights begin with; the teacher's follows."""
 
 
 def success(frame: pd.DataFrame) -> list[Exhibit]:
     """For each task the share of training episodes won, a line for each baseline."""
+    doc = (
+        "Training episodes with sampled actions; IQM over seeds with pointwise 95 % bands. The"
+        " frames of experts' training are not on the axis."
+    )
     shown: list[Exhibit] = []
     for task, records in frame.groupby("task"):
-        lines = {}
-        for row, cell in records.groupby("row"):
-            curves = [read_points(Path(str(path)), "success") for path in cell["curve"] if path]
-            known = [curve for curve in curves if curve is not None]
-            if known:
-                lines[str(row)] = mean_points(known)
-        if lines:
+        if lines := series(curves_by_row(records), "success"):
             first = records.iloc[0]
             levels = {FLOOR: float(first["low"]), CEILING: float(first["high"])}
-            png = chart(lines, axis="share of episodes won", levels=levels)
-            doc = (
-                "Training episodes with sampled actions, mean over seeds. The frames of experts'"
-                " training are not on the axis."
-            )
-            shown.append(Picture(f"success-{_short(task)}", f"Success: {task}", png, doc))
+            panel = Panel("share of episodes won", lines, levels, SHARE)
+            shown.append(_plot(f"success-{_short(task)}", f"Success: {task}", panel, doc))
     return shown
 
 
 def followed(frame: pd.DataFrame) -> list[Exhibit]:
     """For each task and student how much each of its teachers counts over time."""
+    doc = "Mean over the states of a rollout; IQM over seeds with pointwise 95 % bands."
     shown: list[Exhibit] = []
-    for (task, row), cell in frame.sort_values("seed").groupby(["task", "row"]):
-        trials = [evidence_beside(Path(str(path))) for path in cell["path"]]
-        taught = [trial for trial in trials if "teacher_weight" in trial]
-        if not taught:
-            continue
-        names = [str(name) for name in taught[0]["teacher_name"].tolist()]
-        lines = {
-            name: mean_points(
-                [(trial["teacher_weight_step"], trial["teacher_weight"][:, k]) for trial in taught]
-            )
-            for k, name in enumerate(names)
-        }
-        png = chart(lines, axis="mean weight of the teacher")
-        doc = "Mean over the states of a rollout and over seeds."
-        name, title = f"teachers-{_short(task)}-{_plain(row)}", f"Whom {row} follows: {task}"
-        shown.append(Picture(name, title, png, doc))
+    for task, records in frame.groupby("task"):
+        for row, trials in curves_by_row(records).items():
+            names = sorted({name for one in trials for name in one if name.startswith(_WEIGHT)})
+            lines = [one_series(name.removeprefix(_WEIGHT), trials, name) for name in names]
+            if drawn := [line for line in lines if line is not None]:
+                panel = Panel("mean weight of the teacher", drawn, limits=SHARE)
+                name = f"teachers-{_short(task)}-{_plain(row)}"
+                shown.append(_plot(name, f"Whom {row} follows: {task}", panel, doc))
     return shown
+
+
+def _plot(name: str, title: str, panel: Panel, doc: str) -> LinePlot:
+    return LinePlot(name, title, [panel], "environment steps", doc)
 
 
 def teachers(frame: pd.DataFrame) -> list[Exhibit]:
@@ -82,12 +76,6 @@ def teachers(frame: pd.DataFrame) -> list[Exhibit]:
     table = pd.DataFrame(rows).set_index("skill")
     doc = "Share of evaluation episodes won by the expert in its own skill; frames of its training."
     return [Table("experts", "Experts", table, doc)]
-
-
-def evidence_beside(record: Path) -> dict[str, Array]:
-    """The evidence beside a record; nothing where it is kept elsewhere."""
-    evidence = record.with_suffix(".npz")
-    return unpack(evidence) if evidence.exists() else {}
 
 
 def _short(task: object) -> str:
