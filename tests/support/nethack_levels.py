@@ -14,7 +14,8 @@ from rlbench.suites.skillhack.vector import make_vector
 
 _ALL = {task.name: task for task in Registry.load().tasks.values() if task.suite == "skillhack"}
 MINIHACK = {name: task for name, task in _ALL.items() if task.family == "minihack"}
-TASKS = {name: task for name, task in _ALL.items() if name not in MINIHACK}
+SILG = {name: task for name, task in _ALL.items() if task.family.startswith("silg")}
+TASKS = {name: task for name, task in _ALL.items() if name not in {*MINIHACK, *SILG}}
 PUBLISHED = sorted(name for name in TASKS if name.endswith("-published"))
 OURS = sorted(set(TASKS) - set(PUBLISHED))
 

@@ -49,7 +49,7 @@ def hack_folder() -> Path:
 
 
 def level_data(settings: TaskSettings) -> Path | None:
-    """The data file of a task's level; None for an environment of MiniHack, which makes its own.
+    """The data file of a task's level; None for others' environments, which make their own.
 
     Raises:
         SpecError: see `compiled`.

@@ -34,6 +34,16 @@ def new_folder() -> Path:
         return Path(tempfile.mkdtemp(dir=_of_process(os.getpid())[0]))
 
 
+@contextmanager
+def everything_in(folder: Path) -> Iterator[None]:
+    """Whatever asks for a temporary folder meanwhile gets one inside this."""
+    before, tempfile.tempdir = tempfile.tempdir, str(folder)
+    try:
+        yield
+    finally:
+        tempfile.tempdir = before
+
+
 def drop_folder(folder: Path) -> None:
     """Remove a game's folder, and with the last one this process's own."""
     shutil.rmtree(folder, ignore_errors=True)

@@ -32,11 +32,22 @@ ACTIONS: tuple[str, ...] = (
 KEYS: tuple[int, ...] = tuple(map(ord, "kljhunby,PzTWt\x1beawq$fgh"))
 """The key that each action presses; west and `h` are the same key, and prompts are answered with
 these: `y` is northwest, `n` southeast, `l` (left) east."""
+NLE_ACTIONS: tuple[str, ...] = (
+    "more", *ACTIONS[:8], *(f"far {direction}" for direction in ACTIONS[:8]),
+    "up", "down", "wait", "kick", "eat", "search",
+)  # fmt: skip
+"""Those of nle's own tasks, in nle's order. There are 23 too, so every task has as many actions."""
+
 
 MAP = (21, 79)
 """Rows and columns of NetHack's map."""
 BLSTATS = 27
 MESSAGE = 256
+
+
+def actions_of(settings: TaskSettings) -> tuple[str, ...]:
+    """What the actions of a task are called."""
+    return NLE_ACTIONS if settings.threshold else ACTIONS
 
 
 class Observation(NamedTuple):
@@ -91,7 +102,7 @@ class Player(Protocol):
     """A fixed policy that plays n slots."""
 
     def act(self, observation: Observation, step: Step | None) -> npt.NDArray[np.int64]:
-        """The actions [n], as indices of `ACTIONS`; `step` is None before the first."""
+        """The actions [n], as indices of `actions_of`; `step` is None before the first."""
 
 
 class Agent(Protocol):

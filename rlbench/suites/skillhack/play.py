@@ -21,9 +21,13 @@ _MAX_ATTEMPTS = 1000
 
 
 def new_play(settings: TaskSettings, data: Path | None, rows: Rows) -> Play | PublicPlay:
-    """A play of the task, on the compiled level or through MiniHack's class where there is none."""
+    """A play of the task, on the compiled level or through others' class where there is none."""
     if data is not None:
         return Play(settings, data, rows)
+    if settings.threshold:
+        from rlbench.suites.skillhack.silg import SilgPlay
+
+        return SilgPlay(settings, rows)
     from rlbench.suites.skillhack.public import PublicPlay
 
     return PublicPlay(settings, rows)

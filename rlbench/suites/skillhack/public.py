@@ -1,6 +1,6 @@
 """MiniHack's own registered environments, played through its public class; slow, but theirs.
 
-A `PublicPlay` can be put wherever a `Play` can. The agent has this suite's 23 actions, which is why
+A `PublicPlay` can be put wherever a `Play` can. The agent has this suite's 23 keys, which is why
 environments that need other keys are no tasks. Moon and date follow from the seed. As everywhere in
 this suite, no event counts at the reset, which only the move to gymnasium brought.
 """
@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from rlbench.core.errors import MissingError, SpecError
+from rlbench.suites.skillhack.folders import drop_folder, everything_in, new_folder
 from rlbench.suites.skillhack.game import SEEN, Rows
 from rlbench.suites.skillhack.interface import KEYS, Cause
 from rlbench.suites.skillhack.rewards import Verdict
@@ -23,11 +24,13 @@ from rlbench.suites.skillhack.settings import TaskSettings
 _STAIRS = 4
 
 
-def environment_class(identifier: str) -> tuple[type[Any], dict[str, Any]]:
-    """The class that MiniHack registers under an id, and its arguments.
+def environment_class(
+    identifier: str, package: str = "minihack"
+) -> tuple[type[Any], dict[str, Any]]:
+    """The class that a package registers under an id of gymnasium, and its arguments.
 
     Raises:
-        MissingError: MiniHack is not installed.
+        MissingError: the package is not installed.
         SpecError: it registers no such id.
     """
     import gymnasium
@@ -35,14 +38,14 @@ def environment_class(identifier: str) -> tuple[type[Any], dict[str, Any]]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # it imports pkg_resources
-            importlib.import_module("minihack")
+            importlib.import_module(package)
         spec = gymnasium.spec(identifier)
     except ImportError as error:
         raise MissingError(
-            f"MiniHack is not installed ({error}): pip install 'rlbench[skillhack]'"
+            f"{package} is not installed ({error}): pip install 'rlbench[skillhack]'"
         ) from error
     except gymnasium.error.Error as error:
-        raise SpecError(f"environment: MiniHack registers no '{identifier}'") from error
+        raise SpecError(f"environment: {package} registers no '{identifier}'") from error
     module, _, name = str(spec.entry_point).partition(":")
     return getattr(importlib.import_module(module), name), dict(spec.kwargs)
 
@@ -54,18 +57,29 @@ class PublicPlay:
         """`rows` are the arrays to write into, see `Game`.
 
         Raises:
-            MissingError: MiniHack is not installed.
+            MissingError: the package that has it is not installed.
             SpecError: it registers no such environment, or one with another time limit.
         """
-        kind, more = environment_class(settings.environment)
-        self._env: Any = _without_reset_events(kind)(
-            **more, actions=KEYS, observation_keys=SEEN, fix_moon_phase=True
-        )
-        limit = self._env._max_episode_steps
-        if limit != settings.max_steps:
-            raise SpecError(f"max_steps: {settings.environment} has {limit}, not the task's")
+        self._folder = new_folder()
+        try:
+            with everything_in(self._folder):
+                self._env = self._make(settings, rows)
+        except BaseException:
+            drop_folder(self._folder)
+            raise
         self.seed = GameSeed(0, 0)
         self._rows, self._names = rows, self._env._observation_keys
+
+    def _make(self, settings: TaskSettings, rows: Rows) -> Any:
+        kind, more = environment_class(settings.environment)
+        env = _without_reset_events(kind)(
+            **more, actions=KEYS, observation_keys=SEEN, fix_moon_phase=True
+        )
+        limit = env._max_episode_steps
+        if limit != settings.max_steps:
+            env.close()
+            raise SpecError(f"max_steps: {settings.environment} has {limit}, not the task's")
+        return env
 
     def begin(self, seed: int, purpose: Purpose, slot: int, episode: int) -> None:
         """Begin an episode."""
@@ -80,15 +94,21 @@ class PublicPlay:
 
     def act(self, action: int) -> Verdict:
         """Press the key of an action."""
-        _, reward, over, _, info = self._env.step(action)
-        self._show()
-        return Verdict(float(reward), self._cause(info["end_status"]) if over else Cause.RUNNING)
+        reward, over, status = self._step(action)
+        return Verdict(reward, self._cause(status) if over else Cause.RUNNING)
 
     def close(self) -> None:
         """End the game."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # it tells when it has to end a game the hard way
             self._env.close()
+        drop_folder(self._folder)
+
+    def _step(self, action: int) -> tuple[float, bool, Any]:
+        """Reward, whether the class says that the episode is over, and its word for how."""
+        _, reward, over, _, info = self._env.step(action)
+        self._show()
+        return float(reward), bool(over), info["end_status"]
 
     def _cause(self, status: Any) -> Cause:
         kinds = self._env.StepStatus

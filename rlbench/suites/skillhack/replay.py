@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from rlbench.core.errors import CorruptError, UsageError
 from rlbench.core.record import Record, read_evidence, read_record
 from rlbench.core.registry import Registry
-from rlbench.suites.skillhack.interface import ACTIONS, Cause
+from rlbench.suites.skillhack.interface import Cause, actions_of
 from rlbench.suites.skillhack.seeding import GameSeed
 from rlbench.suites.skillhack.settings import TaskSettings, task_settings
 
@@ -31,7 +31,7 @@ class Episode:
 
     seed: GameSeed
     actions: list[int]
-    """Indices of `ACTIONS`."""
+    """Indices of `interface.actions_of`."""
     returned: float
     success: bool
     cause: Cause
@@ -112,17 +112,17 @@ def frames(settings: TaskSettings, episode: Episode) -> Iterator[Frame]:
     """
     from rlbench.suites.skillhack.watch import WatchedGame
 
-    total, cause = 0.0, Cause.RUNNING
+    total, cause, names = 0.0, Cause.RUNNING, actions_of(settings)
     with WatchedGame(settings) as game:
         game.begin(*episode.seed)
         yield Frame(_copy(game.screen()), "")
         for action in episode.actions:
-            if cause != Cause.RUNNING or not 0 <= action < len(ACTIONS):
+            if cause != Cause.RUNNING or not 0 <= action < len(names):
                 cause = Cause.RUNNING
                 break
             reward, cause = game.step(action)
             total += reward
-            yield Frame(_copy(game.screen()), ACTIONS[action])
+            yield Frame(_copy(game.screen()), names[action])
     if cause != episode.cause or abs(total - episode.returned) > 1e-3:
         raise CorruptError(
             f"episode {tuple(episode.seed)}: {cause.name.lower()} at its end, return {total:.3f};"

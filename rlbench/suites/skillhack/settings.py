@@ -67,7 +67,12 @@ class TaskSettings:
     frozen_penalty: float = 0.001
     """Taken off in a step in which no game time passes, such as a key in a prompt."""
     environment: str = ""
-    """Instead of a level, an id that MiniHack registers; its class says all but `max_steps`."""
+    """Instead of a level, an id that MiniHack registers; its class says all but `max_steps`. With
+    a threshold, an id that nle registers, played by SILG's rules; see `silg`."""
+    threshold: float = 0.0
+    """What that environment has to pay in an episode, steps' price included, to win it."""
+    held_out: Literal["dev", "test"] = "test"
+    """Which of SILG's two splits of seeds evaluation draws from; training has the third."""
 
     def __post_init__(self) -> None:
         if self.max_steps < 1:
@@ -77,6 +82,8 @@ class TaskSettings:
                 f"level, environment: expected one of them,"
                 f" found '{self.level}', '{self.environment}'"
             )
+        if self.level and self.threshold:
+            raise ValueError("threshold: expected none, because a level has events or stairs")
         if self.level and not self.events and not self.stairs_reward:
             raise ValueError("events, stairs_reward: expected something that pays")
         if len(self.drink) > 1 or (self.pick_first and not self.drink):

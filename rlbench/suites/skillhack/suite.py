@@ -36,7 +36,7 @@ class SkillHackSuite:
     def misfit(self, task: TaskSpec, baseline: BaselineSpec) -> str | None:
         """What keeps a player from a task; recipes that need experts name their tasks."""
         if baseline.name == "scripted" and task.params.get("environment"):
-            return "there are no scripts for MiniHack's own environments"
+            return "there are no scripts for environments of MiniHack and nle"
         return None
 
     def affinity(self, trial: Trial) -> str:

@@ -10,14 +10,14 @@ import gymnasium
 import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
-from nethack_levels import MINIHACK, TASKS
+from nethack_levels import MINIHACK, SILG, TASKS
 
 from rlbench.suites.skillhack import gym
 from rlbench.suites.skillhack.interface import ACTIONS
 
 
 def test_every_task_has_an_id() -> None:
-    every = {**TASKS, **MINIHACK}
+    every = {**TASKS, **MINIHACK, **SILG}
     assert {f"rlbench/skillhack-{name}-v1" for name in every} <= set(gymnasium.registry)
     assert gym.tasks() == every
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import gymnasium
@@ -13,7 +14,7 @@ from nethack_levels import MINIHACK, TASKS, play_hash, settings_of
 
 from rlbench.core.errors import SpecError
 from rlbench.core.registry import Registry
-from rlbench.suites.skillhack import gym
+from rlbench.suites.skillhack import folders, gym
 from rlbench.suites.skillhack.interface import ACTIONS, Cause
 from rlbench.suites.skillhack.public import PublicPlay
 from rlbench.suites.skillhack.seeding import GameSeed
@@ -47,6 +48,22 @@ def test_every_task_is_an_environment_that_minihack_registers(name: str) -> None
 
 def test_any_number_of_workers_plays_the_same_games() -> None:
     assert len({hashed(ROOM), hashed(ROOM), hashed(ROOM, workers=2)}) == 1
+
+
+def test_temporary_folders_lie_where_the_next_start_finds_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folders, "root", lambda: tmp_path / "games")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    folders._of_process.cache_clear()
+    play = PublicPlay(settings_of(ROOM), {})
+    play.begin_at(GameSeed(1, 2))
+
+    assert list(tmp_path.glob("games/*/*/nle*"))
+    assert [path.name for path in tmp_path.iterdir()] == ["games"]
+    play.close()
+    assert not list(tmp_path.glob("games/*/*"))
+    folders._of_process.cache_clear()
 
 
 def test_walking_to_the_stairs_is_a_success() -> None:
