@@ -47,6 +47,7 @@ from rlbench.suites.ued.curricula.designed import Designed
 from rlbench.suites.ued.curricula.randomised import DomainRandomisation
 from rlbench.suites.ued.curricula.replay import Replay
 from rlbench.suites.ued.generate import scattered
+from rlbench.suites.ued.incremental import Views
 from rlbench.suites.ued.interface import Curriculum, World
 from rlbench.suites.ued.maze import Maze
 from rlbench.suites.ued.rollout import play
@@ -64,14 +65,25 @@ which edited levels are scored."""
 class DenseTeacher(Teacher):
     """Every product in full."""
 
-    def products(self, image: Tensor) -> Tensor:
+    def prepare(self, image: Tensor) -> Views:
+        """See `Teacher.prepare`; every patch of every map."""
+        return super().prepare(image)._replace(patch=self._patches(image.flatten(0, 1)))
+
+    def products(self, views: Views) -> Tensor:
         """See `Teacher.products`."""
-        seen = torch.relu(self.convolution(self._patches(image.flatten(0, 1))))
-        return (seen.flatten(1) @ self.map_weight.flatten(0, 1)).view(*image.shape[:2], -1)
+        return self._multiplied(views.patch).view(-1, views.levels, self.map_weight.shape[2])
 
     def follow(self, product: Tensor, before: Tensor, image: Tensor) -> Tensor:
         """See `Teacher.follow`."""
-        return self.products(image[None])[0]
+        return self._multiplied(self._patches(image))
+
+    def _patches(self, image: Tensor) -> Tensor:
+        """[m, 3, height + 2, width + 2] to [m, tiles, 27]."""
+        return image.flatten(2)[:, :, self.canvases.cells].permute(0, 2, 3, 1).flatten(2)
+
+    def _multiplied(self, patch: Tensor) -> Tensor:
+        seen = torch.relu(self.convolution(patch))
+        return seen.flatten(1) @ self.map_weight.flatten(0, 1)
 
 
 class DenselyDesigned(Designed):
@@ -95,6 +107,8 @@ class Method(NamedTuple):
     """The probability of a cycle to learn from."""
     least: int = 1
     """Learning cycles that are timed at least; a dear method's figure needs few."""
+    warm_up: int = WARM_UP
+    """Cycles of ours that are not counted; the first one pays for fresh memory, so at least 1."""
 
 
 METHODS = {
@@ -107,7 +121,7 @@ METHODS = {
         least=6,
     ),
     "paired": Method(Designed, "paired", least=2),
-    "paired-dense": Method(DenselyDesigned, "paired"),
+    "paired-dense": Method(DenselyDesigned, "paired", warm_up=1),
 }
 
 
@@ -168,7 +182,7 @@ def ours(method: Method) -> Pace:
         cycles, after_learning = cycles + 1, learnt
         if learnt and not pace.first_update:
             pace.first_update = time.perf_counter() - began
-        if cycles > WARM_UP or method.least == 1:
+        if cycles > method.warm_up:
             pace.note(kind, *held)
     return pace
 

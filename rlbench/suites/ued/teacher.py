@@ -3,31 +3,29 @@
 The network of Dennis et al. 2020 (arXiv:2012.02096) and minimax: 3x3 convolution with 128 filters
 over the whole map, an embedding of the time, 50 numbers of noise, LSTM of 256 units, heads of 32.
 With 13x13 levels the LSTM has 21,692 inputs, and nearly all work is the product with its 22
-million input weights. But two maps that follow one another differ in one tile, so that at most
-nine of 169 positions of the convolution change. The product is linear: it is computed in full for
-the first map only, and for those nine positions afterwards, summed up over time. That is exact but
-for rounding, forwards and backwards, and a twentieth of the work.
+million input weights. Two maps that follow one another differ in one tile, and `incremental` makes
+the product from what changes: exactly but for rounding, forwards and backwards, in about a
+thirtieth of the work.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from rlbench.learn.ppo import Loss, PpoSettings, Sample, gae, normalise, ppo_loss
 from rlbench.suites.ued.editor import Editor
+from rlbench.suites.ued.incremental import Canvases, Views, multiplied, sparsely_multiplied, summed
 from rlbench.suites.ued.levels import Levels
 from rlbench.suites.ued.rollout import gumbel
-from rlbench.suites.ued.student import HIDDEN, Heads, orthogonal, patches
+from rlbench.suites.ued.student import HIDDEN, Heads, orthogonal
 
 FILTERS = 128
 TIME = 10
 NEVER = -1e9
 """The logit of an action that is not allowed; minus infinity would make the entropy NaN."""
-State = tuple[Tensor, Tensor, Tensor]
-"""Hidden state, cell, and the product of the present map with the input weights."""
 
 
 class Design(NamedTuple):
@@ -47,43 +45,14 @@ class Design(NamedTuple):
     """float32 [T, n]."""
 
 
-class _Grouped(torch.autograd.Function):
-    """Rows [k, a], the next `counts[g]` of them times weight g of [groups, a, b]: [k, b].
-
-    Written by hand so that the gradient of the weights is made in one place, once.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, rows: Tensor, weight: Tensor, counts: list[int]) -> Tensor:
-        ctx.save_for_backward(rows, weight)
-        ctx.counts = counts
-        out = rows.new_empty(rows.shape[0], weight.shape[2])
-        groups = (torch.split(part, counts) for part in (rows, out))
-        for group, part, w in zip(*groups, weight, strict=True):
-            torch.mm(group, w, out=part)
-        return out
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None]:
-        rows, weight = ctx.saved_tensors
-        for_rows, for_weight = torch.empty_like(rows), torch.empty_like(weight)
-        groups = (torch.split(part, ctx.counts) for part in (rows, gradients[0], for_rows))
-        for group, gradient, for_group, w, for_w in zip(*groups, weight, for_weight, strict=True):
-            torch.mm(gradient, w.t(), out=for_group)
-            torch.mm(group.t(), gradient, out=for_w)
-        return for_rows, for_weight, None
-
-
 class Teacher(nn.Module):
     """The network."""
-
-    _patch: Tensor
 
     def __init__(self, editor: Editor) -> None:
         """Weights are undefined before `initialise` or loading."""
         super().__init__()
-        self._height, self._width = editor.height, editor.width
         tiles = editor.n_actions
+        self.canvases = Canvases(editor.height, editor.width)
         self.convolution = nn.Linear(27, FILTERS)
         self.time = nn.Embedding(editor.steps, TIME)
         self.map_weight = nn.Parameter(torch.empty(tiles, FILTERS, 4 * HIDDEN))
@@ -91,8 +60,6 @@ class Teacher(nn.Module):
         self.memory_weight = nn.Parameter(torch.empty(HIDDEN, 4 * HIDDEN))
         self.bias = nn.Parameter(torch.empty(4 * HIDDEN))
         self.heads = Heads(HIDDEN, tiles)
-        index = patches(editor.height + 2, editor.width + 2)
-        self.register_buffer("_patch", index.view(tiles, 9), persistent=False)
 
     @torch.no_grad()
     def initialise(self, rng: torch.Generator) -> None:
@@ -111,76 +78,41 @@ class Teacher(nn.Module):
         nn.init.zeros_(self.bias)
         self.heads.initialise(rng)
 
-    def products(self, image: Tensor) -> Tensor:
-        """What each map contributes to the LSTM's gates: [T, n, ...] to [T, n, 4 * HIDDEN].
+    def prepare(self, image: Tensor) -> Views:
+        """What of a rollout's maps can be computed once for all epochs.
 
-        Maps that follow one another may differ in one tile at most, and the first ones are equal.
+        Args:
+            image: float32 [T, n, 3, height + 2, width + 2]; maps that follow one another may
+                differ in one tile at most, and the first ones are equal.
         """
-        steps, n = image.shape[:2]
-        first = torch.relu(self.convolution(self._patches(image[0, :1])))[0]
-        place, owner, change = self._differences(image[:-1].flatten(0, 1), image[1:].flatten(0, 1))
-        # the first map counts as a change at every position, for one owner more
-        everywhere = torch.arange(len(first), device=place.device)
-        total = self._multiplied(
-            torch.cat([everywhere, place]),
-            torch.cat([torch.zeros_like(everywhere), owner + 1]),
-            torch.cat([first, change]),
-            1 + (steps - 1) * n,
-        )
-        whole, changes = total[0].expand(1, n, -1), total[1:].view(steps - 1, n, total.shape[1])
-        return torch.cat([whole, changes]).cumsum(0)
+        return self.canvases.views(image)
 
+    def products(self, views: Views) -> Tensor:
+        """What each map contributes to the LSTM's gates: [T, n, 4 * HIDDEN]."""
+        seen = torch.relu(self.convolution(views.patch))
+        return summed(multiplied(seen, self.map_weight, views.counts), views)
+
+    @torch.no_grad()
     def follow(self, product: Tensor, before: Tensor, image: Tensor) -> Tensor:
         """The product [n, gates] of the maps `image`, from that of the maps before them."""
-        return product + self._multiplied(*self._differences(before, image), len(image))
-
-    def _differences(self, before: Tensor, after: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Where maps with at most one changed tile, [m, ...], differ after the convolution.
-
-        Returns:
-            Per such place: its position int64 [k], its map int64 [k], the difference [k, FILTERS].
-        """
-        place, inside = self._touched(before, after)
-        cells = self._patch[place].flatten(1)
-
-        def seen(image: Tensor) -> Tensor:
-            picked = image.flatten(2).gather(2, cells[:, None].expand(-1, 3, -1))
-            parts = picked.view(len(image), 3, 9, 9).permute(0, 2, 3, 1)[inside].flatten(1)
-            return torch.relu(self.convolution(parts))
-
-        return place[inside], inside.nonzero()[:, 0], seen(after) - seen(before)
-
-    def _multiplied(self, place: Tensor, owner: Tensor, rows: Tensor, owners: int) -> Tensor:
-        """Rows times the weights of their positions, summed by owner: [owners, gates]."""
-        place, order = place.sort(stable=True)
-        counts = torch.bincount(place, minlength=len(self.map_weight)).tolist()
-        products: Tensor = _Grouped.apply(rows[order], self.map_weight, counts)  # type: ignore[no-untyped-call]
-        total = products.new_zeros(owners, products.shape[1])
-        return total.index_add(0, owner[order], products)
-
-    def _touched(self, before: Tensor, after: Tensor) -> tuple[Tensor, Tensor]:
-        """Positions of the convolution that see the changed tile, and which of them exist.
-
-        Returns:
-            int64 [m, 9] and bool [m, 9], all False where nothing changed.
-        """
-        changed = (before != after).any(1)[:, 1:-1, 1:-1].flatten(1)
-        tile = changed.to(torch.uint8).argmax(1)
-        side = torch.arange(-1, 2, device=tile.device)
-        y = (tile // self._width)[:, None] + side.repeat_interleave(3)
-        x = (tile % self._width)[:, None] + side.repeat(3)
-        inside = (y >= 0) & (y < self._height) & (x >= 0) & (x < self._width)
-        inside &= changed.any(1)[:, None]
-        return torch.where(inside, y * self._width + x, 0), inside
-
-    def _patches(self, image: Tensor) -> Tensor:
-        cells = image.flatten(2)[:, :, self._patch]
-        return cells.permute(0, 2, 3, 1).flatten(2)
+        place, owner = self.canvases.touched(before, image)
+        edits = torch.bincount(owner, minlength=len(image))
+        place, order = place.sort()
+        which, cells = owner[order, None], self.canvases.cells[place]
+        came, went = (
+            torch.relu(self.convolution(maps.flatten(2)[which, :, cells].flatten(1)))
+            for maps in (image, before)
+        )
+        changes = sparsely_multiplied(came - went, self.map_weight, place)
+        return product + nn.functional.embedding_bag(
+            order.argsort(), changes, edits.cumsum(0) - edits, mode="sum"
+        )
 
     def rest(self, time: Tensor, noise: Tensor) -> Tensor:
         """What time and noise contribute to the gates, and the bias: [..., 4 * HIDDEN]."""
         both = torch.cat([self.time(time), noise], -1)
-        return both @ self.rest_weight + self.bias
+        gates = torch.addmm(self.bias, both.flatten(0, -2), self.rest_weight)
+        return gates.view(*both.shape[:-1], -1)
 
     def remember(self, gates: Tensor, hidden: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
         """A step of the LSTM, from the gates without the hidden state's part."""
@@ -188,11 +120,11 @@ class Teacher(nn.Module):
         cell = torch.sigmoid(f) * cell + torch.sigmoid(i) * torch.tanh(g)
         return torch.sigmoid(o) * torch.tanh(cell), cell
 
-    def unroll(self, design: Design) -> tuple[Tensor, Tensor]:
-        """Logits [T, n, tiles] and values [T, n] of a whole rollout."""
+    def unroll(self, design: Design, views: Views) -> tuple[Tensor, Tensor]:
+        """Logits [T, n, tiles] and values [T, n] of a whole rollout, `prepare` being done."""
         steps, n = design.action.shape
         time = torch.arange(steps, device=design.action.device)[:, None].expand(steps, n)
-        gates = self.products(design.image) + self.rest(time, design.noise)
+        gates = self.products(views) + self.rest(time, design.noise)
         hidden = cell = gates.new_zeros(n, HIDDEN)
         outputs = []
         # not gates[t], whose gradient would be as large as all of gates, once per step
@@ -213,7 +145,7 @@ def design(teacher: Teacher, editor: Editor, n: int, rng: torch.Generator) -> tu
     for _ in range(editor.steps):
         seen = editor.observe(canvas, rng)
         if before is None or product is None:
-            product = teacher.products(seen.image[None])[0]
+            product = teacher.products(teacher.prepare(seen.image[None]))[0]
         else:
             product = teacher.follow(product, before, seen.image)
         before = seen.image
@@ -254,8 +186,9 @@ class TeacherLearner:
         old = Sample(
             rollout.action, rollout.log_prob, rollout.value, normalise(advantage), target, weight
         )
+        views = self.teacher.prepare(rollout.image)
         for _ in range(self.settings.epochs):
-            logits, value = self.teacher.unroll(rollout)
+            logits, value = self.teacher.unroll(rollout, views)
             loss = ppo_loss(logits, value, old, self.settings)
             self.optimiser.zero_grad(set_to_none=True)
             loss.total.backward()  # type: ignore[no-untyped-call]

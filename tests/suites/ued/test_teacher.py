@@ -48,7 +48,10 @@ def test_the_incremental_product_is_the_whole_one_and_so_are_its_gradients(order
     weight = torch.randn(editor.steps, 7, 1024, generator=torch.Generator().manual_seed(2))
 
     gradients = []
-    for product in (teacher.products(made.image), whole_products(teacher, made.image)):
+    for product in (
+        teacher.products(teacher.prepare(made.image)),
+        whole_products(teacher, made.image),
+    ):
         teacher.zero_grad()
         (product * weight).sum().backward()  # type: ignore[no-untyped-call]
         kept = (teacher.map_weight, teacher.convolution.weight, teacher.convolution.bias)
@@ -63,7 +66,7 @@ def test_learning_sees_the_values_and_probabilities_that_designing_saw() -> None
     editor, teacher = small("goal-first")
     _, made = design(teacher, editor, 5, torch.Generator().manual_seed(1))
 
-    logits, value = teacher.unroll(made)
+    logits, value = teacher.unroll(made, teacher.prepare(made.image))
 
     log_prob = torch.log_softmax(logits, 2).gather(2, made.action[..., None])[..., 0]
     torch.testing.assert_close(value, made.value, atol=1e-5, rtol=0)
