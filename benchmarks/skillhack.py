@@ -13,7 +13,8 @@ counts, because other programs on the machine can only slow a round down. gymnas
 every reset; it is timed and not counted as a step. "NetHack alone" presses the same keys as our
 steps do and reads nothing, resets included: no other program around NetHack could be faster.
 
-The training loop is PPO at tier small on "eat"; rollouts and updates count, on one thread.
+The training loop is PPO at tier small on "eat"; rollouts and updates count, on one thread. Policy,
+learner and settings are the same on both sides, and freed memory is kept as runner workers do.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ import psutil
 import torch
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv
 
+from rlbench.core.heap import keep_freed_memory
 from rlbench.core.registry import Registry
 from rlbench.suites.skillhack.compile import compiled
 from rlbench.suites.skillhack.experts import generators
@@ -233,6 +235,7 @@ def trainer(env: Any) -> Trainer:
 def training(cycles: int) -> float:
     """Print the table of the training loop; how much faster ours is."""
     torch.set_num_threads(1)
+    keep_freed_memory()
     settings = settings_of("eat-published")
     slow = Gymnasium(settings)
     with make_vector(settings, purpose="train", seed=0, n=N) as fast:

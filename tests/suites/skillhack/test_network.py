@@ -50,8 +50,18 @@ def test_the_small_network_is_as_large_as_measured() -> None:
     network = policy("small")
 
     assert isinstance(network.eyes, SmallEyes)
-    assert n_parameters(network.eyes.glyph) == 95_632
-    assert n_parameters(network.eyes) + n_parameters(network.hidden) == 215_200
+    assert n_parameters(network.eyes) == 29_376
+    assert n_parameters(network.hidden) == 59_520
+
+
+def test_the_small_network_tells_all_glyphs_and_all_bytes_apart() -> None:
+    """Their codes are not trained, so they have to differ as they are drawn."""
+    eyes = policy("small").eyes
+    assert isinstance(eyes, SmallEyes)
+
+    for codes in (eyes.glyph.weight, eyes.byte.weight):
+        assert not codes.requires_grad
+        assert len(codes.unique(dim=0)) == len(codes)
 
 
 @given(x=st.integers(0, 78), y=st.integers(0, 20))

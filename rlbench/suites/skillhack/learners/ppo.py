@@ -30,7 +30,7 @@ class PpoParams(PpoSettings):
     only: values are far from the truth at first, and clipping their change slows them down.
     """
 
-    lr: float = 1e-3
+    lr: float = 1.5e-3
     gamma: float = 0.99
     gae_lambda: float = 0.95
     epochs: int = 3
@@ -73,7 +73,8 @@ class PpoLearner:
         self.policy.initialise(world.rngs["weights"])
         self.policy.to(world.device)
         self.unroll = params.unroll
-        self.optimiser = torch.optim.Adam(self.policy.parameters(), lr=params.lr, eps=1e-5)
+        trained = [p for p in self.policy.parameters() if p.requires_grad]
+        self.optimiser = torch.optim.Adam(trained, lr=params.lr, eps=1e-5, fused=True)
         self.frames = self.gradient_steps = 0
 
     def see(self, observation: Observation) -> Seen:
