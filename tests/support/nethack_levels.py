@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import sys
+from pathlib import Path
 
 import numpy as np
 
+from rlbench.core.assets import AssetStore, cache_folder
+from rlbench.core.data import DataStore
 from rlbench.core.registry import Registry
+from rlbench.core.spec import TaskSpec
+from rlbench.core.store import Store
+from rlbench.core.trial import Trial, resolve_params
+from rlbench.runner.execute import Bench, execute
 from rlbench.suites.skillhack.interface import ACTIONS, Environments, Step
 from rlbench.suites.skillhack.settings import TaskSettings, task_settings
+from rlbench.suites.skillhack.suite import SUITE
 from rlbench.suites.skillhack.vector import make_vector
 
-_ALL = {task.name: task for task in Registry.load().tasks.values() if task.suite == "skillhack"}
+_REGISTRY = Registry.load()
+_ALL = {task.name: task for task in _REGISTRY.tasks.values() if task.suite == "skillhack"}
 MINIHACK = {name: task for name, task in _ALL.items() if task.family == "minihack"}
 SILG = {name: task for name, task in _ALL.items() if task.family.startswith("silg")}
 TASKS = {name: task for name, task in _ALL.items() if name not in {*MINIHACK, *SILG}}
@@ -23,6 +32,16 @@ OURS = sorted(set(TASKS) - set(PUBLISHED))
 def settings_of(name: str) -> TaskSettings:
     """The typed settings of a task."""
     return task_settings(_ALL[name])
+
+
+def record_of_chance(task: TaskSpec, root: Path) -> Path:
+    """The record of a finished random trial at tier smoke, in a new results folder `root`."""
+    source, recipe = "0" * 64, _REGISTRY.baselines["skillhack/random"]
+    assets, data = AssetStore(cache_folder(), source), DataStore(_REGISTRY.data)
+    bench = Bench(store=Store(root), assets=assets, data=data, source=source)
+    params = resolve_params(task, recipe, "smoke", {})
+    execute(bench, SUITE, Trial(task, recipe, params, {}, "smoke", 0))
+    return next(root.rglob("seed-0.json"))
 
 
 def fold(digest: hashlib._Hash, step: Step) -> None:

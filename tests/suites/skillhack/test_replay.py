@@ -10,16 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from nethack_levels import TASKS, record_of_chance, settings_of
 from PIL import Image
 
 from rlbench.cli.skillhack import replay
-from rlbench.core.assets import AssetStore, cache_folder
-from rlbench.core.data import DataStore
 from rlbench.core.errors import CorruptError, UsageError
-from rlbench.core.registry import Registry
-from rlbench.core.store import Store
-from rlbench.core.trial import Trial, resolve_params
-from rlbench.runner.execute import Bench, execute
 from rlbench.suites.skillhack.evaluate import evaluate
 from rlbench.suites.skillhack.interface import ACTIONS, Cause
 from rlbench.suites.skillhack.replay import (
@@ -33,12 +28,9 @@ from rlbench.suites.skillhack.replay import (
     show,
 )
 from rlbench.suites.skillhack.seeding import GameSeed
-from rlbench.suites.skillhack.settings import task_settings
-from rlbench.suites.skillhack.suite import SUITE
 from rlbench.suites.skillhack.vector import make_vector
 
-REGISTRY = Registry.load()
-SETTINGS = task_settings(REGISTRY.tasks["skillhack/take-off"])
+SETTINGS = settings_of("take-off")
 
 
 @pytest.fixture(scope="module")
@@ -138,19 +130,9 @@ def test_the_first_success_is_shown_unless_another_is_asked_for(episode: Episode
 @pytest.fixture(scope="module")
 def record(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Of a finished trial of chance."""
-    root, source = tmp_path_factory.mktemp("results"), "0" * 64
-    bench = Bench(
-        store=Store(root),
-        assets=AssetStore(cache_folder(), source),
-        data=DataStore(REGISTRY.data),
-        source=source,
-    )
-    task, recipe = REGISTRY.tasks["skillhack/take-off"], REGISTRY.baselines["skillhack/random"]
     tier = {"env_steps": 1, "environments": 2, "episodes": 4}
-    task = replace(task, tiers={"smoke": tier})
-    params = resolve_params(task, recipe, "smoke", {})
-    execute(bench, SUITE, Trial(task, recipe, params, {}, "smoke", 0))
-    return next(root.rglob("seed-0.json"))
+    task = replace(TASKS["take-off"], tiers={"smoke": tier})
+    return record_of_chance(task, tmp_path_factory.mktemp("results"))
 
 
 def command(*words: str | Path) -> Result:

@@ -17,17 +17,12 @@ from click.testing import CliRunner
 from gymnasium.utils.env_checker import check_env
 from hypothesis import given
 from hypothesis import strategies as st
-from nethack_levels import SILG, TASKS, play_hash, settings_of
+from nethack_levels import SILG, TASKS, play_hash, record_of_chance, settings_of
 from nle.env import tasks as nle_tasks
 
 from rlbench.cli.skillhack import replay
-from rlbench.core.assets import AssetStore, cache_folder
-from rlbench.core.data import DataStore
 from rlbench.core.errors import SpecError
 from rlbench.core.registry import Registry
-from rlbench.core.store import Store
-from rlbench.core.trial import Trial, resolve_params
-from rlbench.runner.execute import Bench, execute
 from rlbench.suites.skillhack import gym
 from rlbench.suites.skillhack.game import NEEDED, SEEN, new_rows
 from rlbench.suites.skillhack.interface import ACTIONS, NLE_ACTIONS, Cause, actions_of
@@ -261,17 +256,7 @@ def test_moon_friday_and_night_change_nothing() -> None:
 @pytest.fixture(scope="module")
 def record(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Of a random trial at tier smoke."""
-    root, source, registry = tmp_path_factory.mktemp("results"), "0" * 64, Registry.load()
-    bench = Bench(
-        store=Store(root),
-        assets=AssetStore(cache_folder(), source),
-        data=DataStore(registry.data),
-        source=source,
-    )
-    task, recipe = registry.tasks["skillhack/silg-gold"], registry.baselines["skillhack/random"]
-    params = resolve_params(task, recipe, "smoke", {})
-    execute(bench, SUITE, Trial(task, recipe, params, {}, "smoke", 0))
-    return next(root.rglob("seed-0.json"))
+    return record_of_chance(SILG["silg-gold"], tmp_path_factory.mktemp("results"))
 
 
 def test_recorded_episodes_are_played_again_exactly(record: Path) -> None:
