@@ -86,8 +86,21 @@ class Split:
             yield tuple(self._part(name, start, min(start + step, self.n)) for name in names)
 
     def map(self, function: Callable[..., Tensor], *names: str, rows: int = 0) -> Tensor:
-        """What `function` makes of the fields' parts, joined to [n, ...]."""
-        return torch.cat([function(*part) for part in self.parts(*names, rows=rows)])
+        """What `function` makes of the fields' parts, joined to [n, ...].
+
+        The whole is laid out first. A list of small results would hold the heap's pages between
+        them, and keep the memory of every part that has been read.
+        """
+        whole: Tensor | None = None
+        end = 0
+        for part in self.parts(*names, rows=rows):
+            found = function(*part)
+            if whole is None:
+                whole = found.new_empty(self.n, *found.shape[1:])
+            end += len(found)
+            whole[end - len(found) : end] = found
+        assert whole is not None  # no set is empty
+        return whole
 
     def _part(self, name: str, start: int, stop: int) -> Any:
         if name in self._rows and name not in self._values:

@@ -48,6 +48,31 @@ print(make(30_000)["features"].nbytes // 1024)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 """
 
+MAP = """
+import resource
+import torch
+from rlbench.core.heap import keep_freed_memory
+from rlbench.suites.ood.splits import NEEDS, Split
+
+keep_freed_memory()  # as workers do
+
+def largest(parts):
+    rows = {"logits": lambda start, stop: torch.zeros(stop - start, 1000)}
+    fields = {"logits": lambda: None}
+    split = Split(1000 * parts, 1000, fields, frozenset(NEEDS), rows=rows)
+    split.map(lambda f: f.double().amax(dim=1), "logits")
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+before = largest(2)
+print(100 * 1000 * 1000 * 8 // 1024, largest(100) - before)
+"""
+
+
+def test_what_is_mapped_over_a_large_set_does_not_hold_its_parts() -> None:
+    answer = subprocess.run([sys.executable, "-c", MAP], text=True, capture_output=True, check=True)
+    size, growth = map(int, answer.stdout.split())  # KiB
+    assert growth < size / 8
+
 
 def test_memory_does_not_grow_with_the_number_of_examples(tmp_path: Path) -> None:
     words = [sys.executable, "-c", MAKE, str(tmp_path)]
