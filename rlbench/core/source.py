@@ -4,6 +4,10 @@ It covers every Python file of the suite's package and, of `rlbench/learn`, the 
 files name, and those that these name in turn. A suite's `views` are left out: they read records and
 cannot change one. So are comments, docstrings and layout: mending a sentence must not cost a day of
 reference runs.
+
+A change that leaves every number as it was (another layout in memory, a faster order of the same
+sums) need not cost that day either. `same_numbers.toml` in the suite's package may say so, and by
+what that was shown; the code then goes by the digest of the older code.
 """
 
 from __future__ import annotations
@@ -15,14 +19,42 @@ import re
 import sys
 import tokenize
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import rlbench
-from rlbench.core.errors import UsageError
+from rlbench.core.decode import decode
+from rlbench.core.errors import SpecError, UsageError
 from rlbench.core.files import digest
+from rlbench.core.spec import read_toml
 
 _LEARN = Path(rlbench.__file__).parent / "learn"
 _LEARN_NAME = re.compile(r"\brlbench\.learn\b(?:\.(?=\w))?(\w*)")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class _Same:
+    """One claim that new code gives the numbers of older code, bit for bit."""
+
+    code: str
+    """Digest of the new code: any further change ends the claim."""
+    source: str
+    """The source that the older code's records name."""
+    why: str
+    """What changed."""
+    shown: str
+    """The command that compared the two, and what it said."""
+
+    def __post_init__(self) -> None:
+        for name in ("code", "source"):
+            if not _SHA256.fullmatch(getattr(self, name)):
+                raise ValueError(f"{name}: expected 64 hexadecimal digits")
+
+
+@dataclass(frozen=True)
+class _SameNumbers:
+    same: tuple[_Same, ...]
 
 
 def suite_source(module: str) -> str:
@@ -30,13 +62,28 @@ def suite_source(module: str) -> str:
 
     Raises:
         UsageError: the module was not loaded from a file.
+        SpecError: its `same_numbers.toml` is not as it should be.
     """
     file = getattr(sys.modules[module], "__file__", None)
     if file is None:
         raise UsageError(f"suite module {module} has no source file")
     path = Path(file)
     in_package = bool(sys.modules[module].__package__)
-    return _folders_digest(path.parent if in_package else path)
+    if not in_package:
+        return _folders_digest(path)
+    code = _folders_digest(path.parent)
+    return _same_numbers(path.parent / "same_numbers.toml").get(code, code)
+
+
+def _same_numbers(file: Path) -> dict[str, str]:
+    """Digests of code, and the source that each goes by."""
+    if not file.exists():
+        return {}
+    claims = decode(_SameNumbers, read_toml(file), file).same
+    sources = {claim.code: claim.source for claim in claims}
+    if len(sources) < len(claims):
+        raise SpecError(f"{file}: same: expected each code once")
+    return sources
 
 
 def _folders_digest(root: Path) -> str:

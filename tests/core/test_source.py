@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import rlbench.core.source as source_module
-from rlbench.core.errors import UsageError
+from rlbench.core.errors import SpecError, UsageError
 from rlbench.core.source import code_digest, module_file, suite_source
 
 PLUGIN = Path(__file__).parent.parent / "plugin" / "rlbench_walk"
@@ -62,6 +62,43 @@ def test_views_specs_and_compiled_files_do_not_change_the_source(suite: Path) ->
     (suite / "__pycache__").mkdir(exist_ok=True)
     (suite / "__pycache__" / "suite.cpython-311.pyc").write_bytes(b"x")
     assert source() == before
+
+
+def claim(suite: Path, **words: str) -> None:
+    same = {"code": source(), "source": "a" * 64, "why": "faster", "shown": "by runs"} | words
+    lines = "".join(f'{key} = "{value}"\n' for key, value in same.items())
+    with (suite / "same_numbers.toml").open("a") as stream:
+        stream.write(f"[[same]]\n{lines}")
+
+
+def test_code_that_was_shown_to_give_the_same_numbers_goes_by_the_older_source(
+    suite: Path,
+) -> None:
+    claim(suite)
+    assert source() == "a" * 64
+    with (suite / "corridor.py").open("a") as stream:
+        stream.write("changed = 1\n")
+    assert source() != "a" * 64
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [({"code": "abc"}, "hexadecimal"), ({"shwn": ""}, "shwn: unknown key")],
+)
+def test_a_claim_that_is_not_as_it_should_be_names_file_and_key(
+    suite: Path, words: dict[str, str], told: str
+) -> None:
+    claim(suite, **words)
+    with pytest.raises(SpecError, match=rf"same_numbers.toml.*{told}"):
+        source()
+
+
+def test_code_is_claimed_to_be_the_same_as_one_source_only(suite: Path) -> None:
+    code = source()
+    claim(suite, code=code)
+    claim(suite, code=code, source="b" * 64)
+    with pytest.raises(SpecError, match="each code once"):
+        source()
 
 
 BEFORE = """
