@@ -13,7 +13,7 @@ from torch import nn
 from rlbench.core.decode import decode
 from rlbench.core.errors import UsageError
 from rlbench.learn.checkpoint import optimiser_arrays, restore_optimiser
-from rlbench.learn.ppo import Loss, PpoSettings, Sample, gae, normalise, ppo_loss
+from rlbench.learn.ppo import Loss, PpoSettings, Sample, gae, ppo_loss
 from rlbench.learn.recurrent import State
 from rlbench.learn.weights import load_arrays, to_arrays
 from rlbench.suites.skillhack.eyes import Seen
@@ -28,17 +28,19 @@ class PpoParams(PpoSettings):
 
     `minibatches` cut the shuffled samples, not the environments, and `clip` holds for the policy
     only: values are far from the truth at first, and clipping their change slows them down.
+    Advantages are taken as they are. While success is rare most rollouts have none, and dividing
+    their advantages by their deviation would make learning material of noise.
     """
 
-    lr: float = 1.5e-3
+    lr: float = 2e-3
     gamma: float = 0.99
     gae_lambda: float = 0.95
     epochs: int = 3
-    minibatches: int = 4
-    entropy_coef: float = 0.02
+    minibatches: int = 2
+    entropy_coef: float = 0.003
     anneal_entropy: bool = True
     """Whether the entropy bonus falls linearly to 0 over the budget."""
-    unroll: int = 128
+    unroll: int = 64
     """Steps between updates."""
 
     def __post_init__(self) -> None:
@@ -109,7 +111,7 @@ class PpoLearner:
             gae_lambda=settings.gae_lambda,
         )
         target = advantage + rollout.value
-        numbers = (rollout.chosen, rollout.log_prob, rollout.value, normalise(advantage), target)
+        numbers = (rollout.chosen, rollout.log_prob, rollout.value, advantage, target)
         whole = [part.flatten() for part in numbers]
         seen = tuple(part[:-1].flatten(0, 1) for part in rollout.seen)
         for _ in range(settings.epochs):
