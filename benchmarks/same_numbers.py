@@ -22,7 +22,7 @@ from pathlib import Path
 from rlbench.core.bundled import bundled
 from rlbench.core.record import read_record
 from rlbench.core.store import Store, Stored
-from rlbench.gate.golden import platform_key, same_evidence
+from rlbench.gate.golden import same_evidence, unlike
 
 
 def main() -> int:
@@ -56,8 +56,7 @@ def main() -> int:
             found["equal" if equal else "different"] += 1
             sources[old.record.source] += 1
             if not equal:
-                here, there = platform_key(new.record), platform_key(old.record)
-                other = [name for name in here if here[name] != there[name]]
+                other = unlike(old.record, new.record)
                 print(f"different: {path}", f"({', '.join(other)} too)" if other else "")
     print(f"{found['equal']} equal, {found['different']} different; sources of the reference:")
     for source, n in sources.items():

@@ -7,16 +7,26 @@ from typing import Any
 import numpy as np
 
 from rlbench.core.arrays import unpack
-from rlbench.core.record import Record
+from rlbench.core.record import Environment, Record
 from rlbench.core.store import Stored
 from rlbench.gate.verdict import Judgement
 
-PlatformKey = dict[str, object]
+
+def unlike(old: Record, new: Record) -> list[str]:
+    """What differs between two records' platforms; only where nothing does are bits asked for.
+
+    A package that one of them lacks was not needed there, and is not looked at.
+    """
+    before, after = (_platform(record.environment) for record in (old, new))
+    found = [name for name, value in before.items() if after[name] != value]
+    packages = old.environment.packages, new.environment.packages
+    shared = packages[0].keys() & packages[1].keys()
+    if any(packages[0][name] != packages[1][name] for name in shared):
+        found.append("packages")
+    return sorted(found)
 
 
-def platform_key(record: Record) -> PlatformKey:
-    """What must agree before bit equality is asked for."""
-    found = record.environment
+def _platform(found: Environment) -> dict[str, object]:
     return {
         "python": ".".join(found.python.split(".")[:2]),
         "platform": found.platform,
@@ -24,19 +34,18 @@ def platform_key(record: Record) -> PlatformKey:
         "device": found.device,
         "gpu": found.gpu,
         "threads": found.threads,
-        "packages": dict(found.packages),
     }
 
 
 def judge_golden(reference: Stored, candidate: Stored, tolerance: float) -> Judgement:
-    """Exact on the same platform key; elsewhere every metric within `tolerance`."""
+    """Exact on the same platform; elsewhere every metric within `tolerance`."""
     old, new = reference.record, candidate.record
     if same_evidence(reference, candidate):
         return Judgement("equal", "the evidence is the same, bit for bit")
     name, change = _largest_change(old, new)
     numbers: dict[str, float | int | None] = {"change": change, "tolerance": tolerance}
     shown = _shown(name, change)
-    other = sorted(k for k, v in platform_key(old).items() if platform_key(new)[k] != v)
+    other = unlike(old, new)
     if not other:
         return Judgement("differs", f"other evidence on the same platform; {shown}", numbers)
     where = f"on another platform ({', '.join(other)})"

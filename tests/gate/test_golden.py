@@ -65,6 +65,13 @@ def test_a_patch_release_of_python_is_the_same_platform(stored: Any) -> None:
     assert judge_golden(old, new, tolerance=0.1).finding == "differs"
 
 
+def test_a_package_that_one_platform_lacks_does_not_count(stored: Any) -> None:
+    old = stored(0, 0.5, folder="a", environment={"packages": {"numpy": "2", "minari": "1"}})
+    new = stored(0, 0.5001, folder="b", environment={"packages": {"numpy": "2", "nle": "1"}})
+
+    assert judge_golden(old, new, tolerance=0.1).finding == "differs"
+
+
 def test_large_metrics_are_compared_relatively(stored: Any) -> None:
     old = stored(0, 1000.0, folder="a")
     new = stored(0, 1000.5, folder="b", environment={"cpu": "another"})
