@@ -89,13 +89,20 @@ class Game:
         self._status = rows["blstats"].data
         self._message = rows["message"].data
 
-    def reset(self, seed: GameSeed) -> None:
-        """Begin a game; moon, Friday 13th and night follow from the seed, not from the clock."""
+    def reset(self, seed: GameSeed) -> bool:
+        """Begin a game; moon, Friday 13th and night follow from the seed, not from the clock.
+
+        Returns:
+            Whether the hero lives to see the first move: what lies where the game begins is picked
+            up before it, and to touch Grayswandir can kill.
+        """
         self._game.set_initial_seeds(seed.core, seed.disp, False, None)
         self._game.reset()
         for _ in range(_MAX_GREETINGS):
             if self._state[_IN_MOVELOOP]:
-                return
+                return True
+            if self._is_over():
+                return False
             self._press(SPACE)
         raise RuntimeError(f"NetHack with seeds {tuple(seed)} does not begin")
 

@@ -53,7 +53,8 @@ class Play:
             RlbenchError: there is none.
         """
         for attempt in range(_MAX_ATTEMPTS):
-            self._start(episode_seed(seed, purpose, slot, episode, attempt))
+            if not self._start(episode_seed(seed, purpose, slot, episode, attempt)):
+                continue
             if self._settings.published or is_solvable(self._settings, self.game):
                 self._prepare()
                 return
@@ -63,14 +64,22 @@ class Play:
         )
 
     def begin_at(self, seed: GameSeed) -> None:
-        """Begin the game with these seeds, whatever its level is like."""
-        self._start(seed)
+        """Begin the game with these seeds, whatever its level is like.
+
+        Raises:
+            RlbenchError: the hero does not live to see the first move.
+        """
+        if not self._start(seed):
+            raise RlbenchError(
+                f"level '{self._settings.level}', seeds {tuple(seed)}: the hero dies before the"
+                " first move"
+            )
         self._prepare()
 
-    def _start(self, seed: GameSeed) -> None:
-        self.game.reset(seed)
+    def _start(self, seed: GameSeed) -> bool:
         self._referee.begin()
         self.seed, self.steps, self._may_pick = seed, 0, self._settings.pick_first
+        return self.game.reset(seed)
 
     def act(self, action: int) -> Verdict:
         """Press the key of an action, and what the published wrappers press with it."""
