@@ -56,13 +56,13 @@ class SmallEyes(nn.Module):
     and to all cells of all samples.
     """
 
-    width = 5 * 5 * 16 + 48 + 16
+    width = 4 * 4 * 16 + 48 + 16
 
     def __init__(self) -> None:
         """Weights are undefined before loading or drawing them."""
         super().__init__()
         self.glyph = nn.Embedding(N_GLYPHS, 16).requires_grad_(False)
-        self.near = nn.Conv2d(16, 16, 3, padding=1)
+        self.near = nn.Conv2d(16, 16, 3)
         self.wide = nn.Conv2d(16, 16, 3, stride=2, padding=1)
         self.byte = nn.Embedding(128, 8).requires_grad_(False)
         self.message = nn.Linear(MESSAGE * 8, 48)
@@ -82,10 +82,11 @@ class SmallEyes(nn.Module):
         return torch.from_numpy(crop), torch.from_numpy(message), torch.from_numpy(numbers)
 
     def forward(self, seen: Seen) -> Tensor:
-        """Seen [m, ...] to float [m, 464]."""
+        """Seen [m, ...] to float [m, 320]."""
         crop, message, numbers = seen
         picture = self.glyph(crop.to(torch.int32)).view(-1, CROP, CROP, 16).permute(0, 3, 1, 2)
-        picture = self.wide(self.near(picture).relu_()).relu_().flatten(1)
+        picture = self.wide(self.near(picture).relu_()).relu_()
+        picture = picture.permute(0, 2, 3, 1).flatten(1)
         text = torch.relu(self.message(self.byte(message.to(torch.int32)).flatten(1)))
         return torch.cat([picture, text, torch.relu(self.numbers(numbers))], 1)
 

@@ -100,13 +100,13 @@ class Trainer:
             turn = self.learner.act(self._seen, self._memory)
             step = self._env.step(turn.action.cpu().numpy())
             done = step.terminated | step.truncated
-            rewards.append(torch.from_numpy(step.reward.astype(np.float32)))
-            dones.append(torch.from_numpy(done.copy()))
-            cuts.append(torch.from_numpy(step.truncated & (not self._published)))
+            rewards.append(step.reward.astype(np.float32))
+            dones.append(done)
+            cuts.append(step.truncated & (not self._published))
             turns.append(turn)
             ended.append(self._account(step, done))
             self._seen = self.learner.see(step.observation)
-            self._memory = restart(turn.memory, dones[-1].to(device))
+            self._memory = restart(turn.memory, torch.from_numpy(done).to(device))
             seen.append(self._seen)
         rollout = Rollout(
             tuple(torch.stack(part) for part in zip(*seen, strict=True)),
@@ -114,9 +114,7 @@ class Trainer:
             torch.stack([turn.chosen for turn in turns]),
             torch.stack([turn.log_prob for turn in turns]),
             torch.stack([turn.value for turn in turns]),
-            torch.stack(rewards).to(device),
-            torch.stack(dones).to(device),
-            torch.stack(cuts).to(device),
+            *(torch.from_numpy(np.stack(part)).to(device) for part in (rewards, dones, cuts)),
         )
         told = self.learner.learn(rollout)
         returns, lengths, success = (np.concatenate(part) for part in zip(*ended, strict=True))

@@ -178,7 +178,7 @@ def test_a_killed_training_of_an_expert_goes_on_where_it_was(
 ) -> None:
     monkeypatch.setattr("rlbench.core.checkpoint.SAVE_EVERY", 0.0)
     monkeypatch.setattr("rlbench.core.checkpoint.SAVE_COST", 0.0)
-    trial = trial_of("expert", expert_steps=1024)  # four rollouts
+    trial = trial_of("expert", expert_steps=512)  # four rollouts
     whole = run(tmp_path / "whole", trial)
     cycle, done = Trainer.cycle, 0
 

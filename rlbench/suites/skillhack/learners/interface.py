@@ -208,7 +208,7 @@ def sample(logits: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
     return chosen, log_prob
 
 
-@torch.no_grad()
+@torch.inference_mode()
 def take_turn(policy: Policy, seen: Seen, memory: State, rng: torch.Generator) -> Turn:
     """One step of a policy that samples its actions."""
     out, memory = policy.step(seen, memory)

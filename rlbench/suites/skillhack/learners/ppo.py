@@ -75,8 +75,8 @@ class PpoLearner:
         self.policy.initialise(world.rngs["weights"])
         self.policy.to(world.device)
         self.unroll = params.unroll
-        trained = [p for p in self.policy.parameters() if p.requires_grad]
-        self.optimiser = torch.optim.Adam(trained, lr=params.lr, eps=1e-5, fused=True)
+        self._trained = [p for p in self.policy.parameters() if p.requires_grad]
+        self.optimiser = torch.optim.Adam(self._trained, lr=params.lr, eps=1e-5, fused=True)
         self.frames = self.gradient_steps = 0
 
     def see(self, observation: Observation) -> Seen:
@@ -136,7 +136,7 @@ class PpoLearner:
         loss = ppo_loss(out.logits, out.value, near, settings)
         self.optimiser.zero_grad(set_to_none=True)
         loss.total.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(self.policy.parameters(), settings.max_grad_norm)
+        nn.utils.clip_grad_norm_(self._trained, settings.max_grad_norm)
         self.optimiser.step()
         self.gradient_steps += 1
         return Loss(*(part.detach() for part in loss))
