@@ -51,7 +51,7 @@ def test_the_small_network_is_as_large_as_measured() -> None:
 
     assert isinstance(network.eyes, SmallEyes)
     assert n_parameters(network.eyes) == 29_376
-    assert n_parameters(network.hidden) == 59_520
+    assert n_parameters(network.hidden) == 41_088
 
 
 def test_the_small_network_tells_all_glyphs_and_all_bytes_apart() -> None:
