@@ -52,6 +52,15 @@ def members(wheel: Path) -> set[str]:
         return set(archive.namelist())
 
 
+def test_the_wheel_holds_the_package_with_its_claims_of_same_numbers(members: set[str]) -> None:
+    root = checkout()
+    assert root is not None
+    files = [path for path in (root / "rlbench").rglob("[!.]*.*") if path.suffix != ".pyc"]
+    names = {path.relative_to(root).as_posix() for path in files}
+    assert "rlbench/suites/ood/same_numbers.toml" in names
+    assert names <= members
+
+
 @pytest.mark.parametrize("kind", ["tasks", "baselines", "results/reference"])
 def test_the_wheel_holds_every_declared_file(members: set[str], kind: str) -> None:
     root = bundled(kind)

@@ -10,6 +10,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,6 +20,8 @@ from rlbench.core.errors import CorruptError, StorageError
 
 MAX_JSON_BYTES = 16 * 1024 * 1024
 MAX_JSON_DEPTH = 32
+SHA256 = re.compile(r"[0-9a-f]{64}")
+"""As `digest` writes it."""
 
 
 def canonical(value: Any) -> bytes:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,12 +17,11 @@ from typing import Any, Final, Literal
 from rlbench.core.arrays import Arrays, unpack
 from rlbench.core.decode import decode, json_schema
 from rlbench.core.errors import CorruptError
-from rlbench.core.files import file_digest, pretty, read_json
+from rlbench.core.files import SHA256, file_digest, pretty, read_json
 from rlbench.core.spec import NAME, Origin, Tier
 from rlbench.core.trial import VARIANT, Cell
 
 SCHEMA: Final = "rlbench.record/1"
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -141,7 +139,7 @@ class Record:
     """What differs from run to run: seconds, memory, host facts. Never compared."""
 
     def __post_init__(self) -> None:
-        if not (_SHA256.fullmatch(self.identity) and _SHA256.fullmatch(self.source)):
+        if not (SHA256.fullmatch(self.identity) and SHA256.fullmatch(self.source)):
             raise ValueError("identity, source: expected 64 hexadecimal digits")
         suite, _, name = self.task.id.partition("/")
         if suite != self.suite or not NAME.fullmatch(suite) or not NAME.fullmatch(name):
@@ -155,7 +153,7 @@ class Record:
             raise ValueError("seed, task.version: expected an integer from 0 and from 1")
         for kind, sibling in (("npz", self.evidence), ("csv", self.curve)):
             if sibling is not None and (
-                sibling.file != f"seed-{self.seed}.{kind}" or not _SHA256.fullmatch(sibling.sha256)
+                sibling.file != f"seed-{self.seed}.{kind}" or not SHA256.fullmatch(sibling.sha256)
             ):
                 raise ValueError(f"siblings: expected seed-{self.seed}.{kind} with its sha256")
         if self.primary.name not in self.metrics:

@@ -25,12 +25,11 @@ from pathlib import Path
 import rlbench
 from rlbench.core.decode import decode
 from rlbench.core.errors import SpecError, UsageError
-from rlbench.core.files import digest
+from rlbench.core.files import SHA256, digest
 from rlbench.core.spec import read_toml
 
 _LEARN = Path(rlbench.__file__).parent / "learn"
 _LEARN_NAME = re.compile(r"\brlbench\.learn\b(?:\.(?=\w))?(\w*)")
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,7 @@ class _Same:
 
     def __post_init__(self) -> None:
         for name in ("code", "source"):
-            if not _SHA256.fullmatch(getattr(self, name)):
+            if not SHA256.fullmatch(getattr(self, name)):
                 raise ValueError(f"{name}: expected 64 hexadecimal digits")
 
 
