@@ -35,6 +35,9 @@ from rlbench.runner.plan import build_trial, look_up
 LOG_LINES = 40
 LOG_EVERY_S = 1.0
 LOCK_POLL_S = 0.5
+GROWTH = 2**30
+"""Bytes by which a worker may grow after its first trial; then another takes the rest of its batch.
+What trials run in this process may leak (NetHack does, with every level)."""
 
 
 class Parent:
@@ -88,6 +91,15 @@ def failure_kind(error: BaseException) -> str:
     return "missing" if isinstance(error, MissingError) else "error"
 
 
+def resident() -> int:
+    """Bytes of memory that this process holds now; 0 where /proc does not say."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    except FileNotFoundError:
+        return 0
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
 def _acquire(lock: BaseFileLock, seconds: float) -> bool:
     try:
         lock.acquire(timeout=seconds)
@@ -102,6 +114,8 @@ class Batch:
     def __init__(self, job: dict[str, Any], parent: Parent) -> None:
         self.job, self.parent = job, parent
         self.log = Path(job["log"])
+        self._first: int | None = None
+        """Bytes held after the first trial."""
         self.registry = Registry.load()
         self.suite = self.registry.suite(job["suite"])
         source = suite_source(self.registry.suite_module(job["suite"]))
@@ -125,10 +139,14 @@ class Batch:
         self.parent.tell("end")
 
     def _indices(self, indices: list[int]) -> Iterator[int]:
+        """Those that may still begin here; the parent queues again what is left."""
         for index in indices:
-            if self.parent.stopping:
+            if self.parent.stopping or self._grown():
                 return
             yield index
+
+    def _grown(self) -> bool:
+        return self._first is not None and resident() - self._first > GROWTH
 
     def _take(self, index: int, *, wait: bool) -> bool:
         """Run a trial under its lock; False when another program holds it."""
@@ -191,6 +209,8 @@ class Batch:
             deadline=None if limit is None else time.monotonic() + limit,
             on_log=on_log,
         )
+        if self._first is None:
+            self._first = resident()
         value = record.metrics[record.primary.name]
         self.parent.tell("done", index, seconds=record.volatile["wall_s"], value=value)
 

@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -59,6 +60,21 @@ class OutOfMemory(Steady):
 
     def begin(self, cells: int) -> None:
         raise MemoryError("cannot allocate")
+
+
+class Leak(Steady):
+    """Never gives back 600 MiB, and leaves the number of its process behind."""
+
+    held: ClassVar[list[np.ndarray[Any, Any]]] = []
+
+    def __init__(self, folder: str) -> None:
+        self.folder = Path(folder)
+
+    def begin(self, cells: int) -> None:
+        self.held.append(np.ones(600 * 2**20, np.uint8))
+        with (self.folder / "processes").open("a", encoding="ascii") as stream:
+            stream.write(f"{os.getpid()}\n")
+        super().begin(cells)
 
 
 class Hang(Steady):

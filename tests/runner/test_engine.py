@@ -6,7 +6,7 @@ import pytest
 from bench import Bench, own
 
 from rlbench.core.errors import ExitCode, UsageError
-from rlbench.runner import local
+from rlbench.runner import batches, local
 
 
 def test_a_finished_trial_is_not_run_again(bench: Bench) -> None:
@@ -51,6 +51,23 @@ def test_a_crash_costs_only_the_trial_in_hand_and_is_retried_twice(bench: Bench)
     assert '"attempts": 3' in trial.read_text()
     assert "SIGKILL" in trial.read_text()
     assert "about to crash" in trial.read_text()
+
+
+def test_a_worker_that_keeps_growing_is_replaced_between_two_trials(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batches, "BATCHES_PER_SLOT", 1)
+    summary = bench.run(
+        "walk/corridor-short",
+        own("Leak"),
+        seeds=[0, 1, 2, 3],
+        overrides={"folder": str(bench.folder)},
+        jobs=1,
+    )
+    processes = (bench.folder / "processes").read_text().split()
+
+    assert (summary.ran, summary.exit_code) == (4, ExitCode.OK)
+    assert processes[0] == processes[1] == processes[2] != processes[3]
 
 
 def test_a_trial_that_crashes_once_ends_well(bench: Bench) -> None:
