@@ -10,6 +10,7 @@ metrics is off. From the root of the checkout:
         optax==0.2.3 chex==0.1.86 "orbax-checkpoint<0.7" scipy==1.12.0
     python benchmarks/ued.py                                      # ours alone, two minutes
     python benchmarks/ued.py --minimax minimax-env/bin/python     # both, less than ten minutes
+    python benchmarks/ued.py dr --seeds 8 --device cuda           # also eight seeds at once, on a GPU
 
 Figures are environment steps that a method counts (those of the first student, without edits that
 are only scored) per second: per wall second, and per CPU second, which a busy machine disturbs
@@ -17,7 +18,8 @@ less. Replay methods learn from some rollouts only, by chance; each kind of cycl
 itself and weighed with its probability, the same on both sides. `paired-dense` computes the
 product of the teacher's 21,692 inputs anew for every map, as minimax does; `paired` computes what
 an edit changes. The arithmetic floor is the time of a learning rollout's matrix products alone,
-at the rate of a large product measured here.
+at the rate of a large product measured here. With `--seeds` as many seeds train at once, in
+lockstep; their steps are added up.
 """
 
 from __future__ import annotations
@@ -49,6 +51,7 @@ from rlbench.suites.ued.curricula.replay import Replay
 from rlbench.suites.ued.generate import scattered
 from rlbench.suites.ued.incremental import Views
 from rlbench.suites.ued.interface import Curriculum, World
+from rlbench.suites.ued.lockstep import Lockstep
 from rlbench.suites.ued.maze import Maze
 from rlbench.suites.ued.rollout import play
 from rlbench.suites.ued.teacher import Teacher, TeacherLearner
@@ -148,31 +151,33 @@ class Pace:
 
 @contextmanager
 def stopwatch() -> Iterator[list[float]]:
-    """Holds wall and CPU seconds when it is left."""
+    """Holds wall and CPU seconds when it is left; what a GPU still has to do is waited for."""
     wall, cpu = time.perf_counter(), time.process_time()
     held: list[float] = []
     yield held
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+        torch.cuda.synchronize()
     held += [time.perf_counter() - wall, time.process_time() - cpu]
 
 
-def trainer_of(method: Method) -> Trainer:
+def trainer_of(method: Method, device: torch.device, seed: int = 0) -> Trainer:
     """Our training loop, at its beginning."""
     return Trainer(
         method.make(),
         Training(),
-        Maze(13, 13),
+        Maze(13, 13, device=device),
         partial(scattered, n_walls=60),
-        {stream: i for i, stream in enumerate(STREAMS)},
+        {stream: seed * len(STREAMS) + i for i, stream in enumerate(STREAMS)},
         updates=10**6,
         environments=N,
         steps=T,
     )
 
 
-def ours(method: Method) -> Pace:
+def ours(method: Method, device: torch.device) -> Pace:
     """Cycles of our training loop."""
     began, pace = time.perf_counter(), Pace()
-    trainer, after_learning, cycles = trainer_of(method), False, 0
+    trainer, after_learning, cycles = trainer_of(method, device), False, 0
     kinds: set[Kind] = {"learn"} if method.replay == 1 else {"learn", "explore"}
     while len(pace.times.get("learn", [])) < method.least or not kinds <= set(pace.times):
         with stopwatch() as held:
@@ -187,9 +192,20 @@ def ours(method: Method) -> Pace:
     return pace
 
 
-def minimax(python: str, method: Method) -> Pace:
+def at_once(method: Method, device: torch.device, seeds: int) -> float:
+    """Steps per wall second of all seeds together, every one of which learns in every cycle."""
+    runs = Lockstep([trainer_of(method, device, seed) for seed in range(seeds)])
+    spans = []
+    for _ in range(method.warm_up + method.least):
+        with stopwatch() as held:
+            runs.cycle()
+        spans.append(held[0])
+    return seeds * N * T * method.least / sum(spans[method.warm_up :])
+
+
+def minimax(python: str, method: Method, device: torch.device) -> Pace:
     """Minimax's own script on its own configuration, its log watched from outside."""
-    environment = {**os.environ, "JAX_PLATFORMS": "cpu"}
+    environment = {**os.environ, "JAX_PLATFORMS": device.type}
     with tempfile.TemporaryDirectory() as folder:
         words = _minimax_words(python, method, folder)
         began, clock = time.perf_counter(), time.time()
@@ -266,12 +282,12 @@ def product_rate() -> float:
 
 
 def parts() -> None:
-    """Print where a cycle of domain randomisation goes, and its arithmetic floor."""
+    """Print where a cycle of domain randomisation goes on the CPU, and its arithmetic floor."""
     rate = product_rate()
     per_step = 2 * (9 * 27 * 16 + (149 + 256) * 1024 + 2 * 256 * 32)
     lstm = 2 * (149 + 256) * 1024 * 3 * 5 * N * T
     least = N * T * (1 + 5 * 3) * per_step / rate
-    trainer = trainer_of(METHODS["dr"])
+    trainer = trainer_of(METHODS["dr"], torch.device("cpu"))
     trainer.cycle()
     learner = trainer.learners[0]
     spans: dict[str, list[float]] = {}
@@ -308,10 +324,14 @@ def main() -> None:
     parser.add_argument("methods", nargs="*", choices=[*METHODS, "all"], default="all")
     parser.add_argument("--minimax", help="the Python of minimax's environment")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--seeds", type=int, help="also train so many at once; for dr and paired")
     args = parser.parse_args()
+    device = torch.device(args.device)
     settle(("torch",), ("benchmark",), args.threads)
     keep_freed_memory()
-    parts()
+    if args.device == "cpu":
+        parts()
     print(
         "\nsteps/s per wall second and per CPU second, and seconds until the first update is done"
     )
@@ -319,17 +339,20 @@ def main() -> None:
     known: dict[str, Pace] = {}
     for name in METHODS if "all" in args.methods else args.methods:
         method = METHODS[name]
-        mine = ours(method)
+        mine = ours(method, device)
         rates = [mine.rate(method.replay, clock) for clock in (0, 1)]
         line = f"{name:14}{rates[0]:10,.0f} {rates[1]:10,.0f} {mine.first_update:7.1f}"
         if args.minimax:
             if method.config not in known:
-                known[method.config] = minimax(args.minimax, METHODS[method.config])
+                known[method.config] = minimax(args.minimax, METHODS[method.config], device)
             peer = known[method.config]
             theirs = [peer.rate(method.replay, clock) for clock in (0, 1)]
             line += f" {theirs[0]:9,.0f} {theirs[1]:9,.0f} {peer.first_update:7.1f}"
             line += f" {rates[0] / theirs[0]:6.1f}x {rates[1] / theirs[1]:6.1f}x"
         print(line, flush=True)
+        if args.seeds:
+            rate = at_once(method, device, args.seeds)
+            print(f"{f'{args.seeds} seeds at once':14}{rate:10,.0f}", flush=True)
 
 
 if __name__ == "__main__":
