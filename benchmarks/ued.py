@@ -10,7 +10,7 @@ metrics is off. From the root of the checkout:
         optax==0.2.3 chex==0.1.86 "orbax-checkpoint<0.7" scipy==1.12.0
     python benchmarks/ued.py                                      # ours alone, two minutes
     python benchmarks/ued.py --minimax minimax-env/bin/python     # both, less than ten minutes
-    python benchmarks/ued.py dr --seeds 8 --device cuda           # also eight seeds at once, on a GPU
+    python benchmarks/ued.py dr --seeds 8 --device cuda           # one and eight at once, on a GPU
 
 Figures are environment steps that a method counts (those of the first student, without edits that
 are only scored) per second: per wall second, and per CPU second, which a busy machine disturbs
