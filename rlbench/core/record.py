@@ -16,7 +16,7 @@ from typing import Any, Final, Literal
 
 from rlbench.core.arrays import Arrays, unpack
 from rlbench.core.decode import decode, json_schema
-from rlbench.core.errors import CorruptError
+from rlbench.core.errors import CorruptError, MissingError
 from rlbench.core.files import SHA256, file_digest, pretty, read_json
 from rlbench.core.spec import NAME, Origin, Tier
 from rlbench.core.trial import VARIANT, Cell
@@ -221,9 +221,16 @@ def read_evidence(path: Path, record: Record) -> Arrays:
     """The evidence beside the record at `path`.
 
     Raises:
-        CorruptError: absent or not an npz of plain arrays.
+        MissingError: absent.
+        CorruptError: not an npz of plain arrays.
     """
-    return unpack(path.parent / record.evidence.file)
+    evidence = path.parent / record.evidence.file
+    if not evidence.exists():
+        raise MissingError(
+            f"{evidence}: not here: reference records come without their evidence; to make it, run"
+            f" what 'command' in {path.name} says"
+        )
+    return unpack(evidence)
 
 
 def evidence_beside(path: Path) -> Arrays:

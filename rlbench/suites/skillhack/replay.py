@@ -51,6 +51,7 @@ def read_episodes(record: Path) -> tuple[TaskSettings, list[Episode]]:
 
     Raises:
         UsageError: a record of another suite, or its task is not here in that version.
+        MissingError: the record is here without its evidence.
         CorruptError: record or evidence are not whole.
     """
     about = read_record(record)

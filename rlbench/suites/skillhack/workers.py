@@ -6,8 +6,9 @@ that it is carried out. When this process is gone, however it went, the worker r
 input and leaves too; when a worker is gone, this process reads the end of its answers and says what
 the worker's log says.
 
-NetHack loses about two kilobytes with every level that it loads. A worker that has begun many
-episodes is therefore replaced by a new one, which plays the open episodes again; nobody notices.
+NetHack loses about two kilobytes with every game that it begins: its windows are never freed. A
+worker that has begun many is therefore replaced by a new one, which plays the open episodes again;
+nobody notices.
 """
 
 from __future__ import annotations
@@ -36,8 +37,10 @@ from rlbench.suites.skillhack.slots import layout
 from rlbench.suites.skillhack.vector import Shared
 
 BEGIN, STEP, REPLAY, DONE = b"b", b"s", b"r", b"."
-RENEW_AFTER = 50_000
-"""Episodes after which a worker is replaced, when it has grown by some 100 MB."""
+RENEW_AFTER = 10_000
+"""Games after which a worker is replaced, when it has grown by some 20 MB of its 100."""
+_BEGUN_BY_RESET = 2
+"""Games that a slot begins when it is reset: the one to be played and the next."""
 _ALIGN = 64
 _LOG_LINES = 20
 
@@ -163,6 +166,7 @@ class WorkerEnvironments(Shared):
         self._ledger.begin()
         self._buffers["episodes"][:] = 0
         self._all(BEGIN)
+        self._renew(np.full(self.n, _BEGUN_BY_RESET))
         return self._observation
 
     def step(self, actions: npt.NDArray[Any]) -> Step:
@@ -170,7 +174,7 @@ class WorkerEnvironments(Shared):
         self._ledger.take(actions)
         self._all(STEP)
         self._ledger.settle()
-        self._renew()
+        self._renew(self._buffers["cause"] != 0)
         return self._outcome
 
     def restore(self, state: dict[str, npt.NDArray[Any]]) -> Observation:
@@ -187,10 +191,9 @@ class WorkerEnvironments(Shared):
             os.close(self._memory)
         self.workers = []
 
-    def _renew(self) -> None:
-        """Replace the workers that have begun too many episodes."""
-        over = self._buffers["cause"] != 0
-        self._begun += [int(over[worker.slots].sum()) for worker in self.workers]
+    def _renew(self, begun: npt.NDArray[Any]) -> None:
+        """Replace the workers that have begun too many games; `begun` counts the latest, [n]."""
+        self._begun += [int(begun[worker.slots].sum()) for worker in self.workers]
         for i in (self._begun >= RENEW_AFTER).nonzero()[0].tolist():
             self.workers[i].close()
             self.workers[i] = Worker(self.workers[i].config, self._memory)

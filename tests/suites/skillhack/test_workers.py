@@ -94,6 +94,38 @@ def test_a_worker_is_replaced_before_it_grows_too_big_and_nobody_notices(
     assert not set(before) & set(after)
 
 
+def test_resetting_tires_a_worker_as_playing_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    with two_workers() as env:
+        told = [array.copy() for array in env.reset()]
+    monkeypatch.setattr(workers, "RENEW_AFTER", 6)
+    with two_workers() as env:
+        before = [worker.pid for worker in env.workers]
+        for _ in range(3):
+            again = env.reset()
+        after = [worker.pid for worker in env.workers]
+
+    for one, other in zip(told, again, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert not set(before) & set(after)
+
+
+@pytest.mark.long
+def test_memory_is_steady_over_100_000_resets() -> None:
+    def taken_now() -> float:
+        mine = [os.getpid(), *(worker.pid for worker in env.workers)]
+        return float(sum(psutil.Process(pid).memory_info().rss for pid in mine))
+
+    n, taken = 16, []
+    with WorkerEnvironments(settings_of("eat"), purpose="train", seed=0, n=n, workers=2) as env:
+        for _ in range(100_000 // n + 1):
+            env.reset()
+            taken.append(taken_now() / 2**20)
+
+    quarter = len(taken) // 4
+    most = [max(taken[i * quarter :][:quarter]) for i in range(4)]
+    assert most[-1] < most[0] * 1.05, f"MiB, the most in each quarter: {most}"
+
+
 def test_closing_ends_all_workers() -> None:
     with two_workers() as env:
         env.reset()
