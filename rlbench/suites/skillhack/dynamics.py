@@ -128,9 +128,8 @@ def train_dynamics(
     optimiser = torch.optim.Adam(model.parameters(), lr=training.dynamics_lr)
     rounds = -(-training.demonstrations // (ROLLOUT * n))
     right = (0.0, 0.0)
-    workers = workers_for(n, training.demonstrations)
     with make_vector(
-        task_settings(task), purpose="train", seed=seed("levels"), n=n, workers=workers
+        task_settings(task), purpose="train", seed=seed("levels"), n=n, workers=workers_for(n)
     ) as env:
         observation = env.reset()
         for _ in range(rounds):

@@ -119,7 +119,7 @@ def train_expert(
         experts=_no_experts,
     )
     learner = _memoryless(training).begin(world)
-    workers = workers_for(n, training.expert_steps)
+    workers = workers_for(n)
     with make_vector(settings, purpose="train", seed=seed("levels"), n=n, workers=workers) as env:
         trainer = Trainer(learner, env, rngs, training.expert_steps, published=settings.published)
         train(trainer, kept.load, kept.save, _unheard)

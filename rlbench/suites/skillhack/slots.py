@@ -23,6 +23,9 @@ from rlbench.suites.skillhack.settings import TaskSettings
 
 Buffers = Mapping[str, npt.NDArray[Any]]
 
+BEGIN, STEP, REPLAY = b"b", b"s", b"r"
+"""The orders that `Slots.carry_out` knows."""
+
 SUCCESS = 0.5
 """An episode whose last reward is above this was a success."""
 
@@ -85,19 +88,24 @@ class Slots:
         self._current = np.arange(0, 2 * n, 2)
         self._helper = ThreadPoolExecutor(1, "next-episodes")
         self._ready: list[Future[None] | None] = [None] * n
+        self._orders = {BEGIN: self.begin, STEP: self.step, REPLAY: self.replay}
 
-    def begin(self, episodes: npt.NDArray[np.int64]) -> None:
-        """Begin these episodes, one in each slot, from their first step."""
+    def carry_out(self, order: bytes) -> None:
+        """Begin, step or replay, as the buffers say."""
+        self._orders[order]()
+
+    def begin(self) -> None:
+        """Begin the episodes in `episodes`, one in each slot, from their first step."""
+        episodes = self._buffers["episodes"].copy()
         for slot, episode in enumerate(episodes.tolist()):
             self._wait(slot)
             self._begin(self._plays[self._current[slot]], slot, episode)
             self._prepare(slot, episode + 1)
-        self._buffers["episodes"][:] = episodes
         self._show(range(len(episodes)))
 
     def replay(self) -> None:
         """Begin the episodes in `episodes` and play the first `lengths` actions of `history`."""
-        self.begin(self._buffers["episodes"].copy())
+        self.begin()
         for slot, length in enumerate(self._buffers["lengths"].tolist()):
             play = self._plays[self._current[slot]]
             for action in self._buffers["history"][slot, :length].tolist():

@@ -40,18 +40,13 @@ class Cycle:
     """bool [e]."""
 
 
-LONG_TRAINING = 2_000_000
-"""Steps from which a training is long: with episodes of four steps its games leave 1 GB behind."""
+def workers_for(n: int) -> int:
+    """Processes that play n slots: as many as the trial may use threads (`--threads`).
 
-
-def workers_for(n: int, env_steps: int = 0) -> int:
-    """Processes that play n slots for so many steps: as many as there are threads (`--threads`).
-
-    With one thread, as in sweeps, the games are played in the trial's own process. A long training
-    has a worker all the same, because workers are replaced before NetHack has lost much memory.
+    With one thread, as in sweeps, the games are played in the trial's own process.
     """
     threads = torch.get_num_threads()
-    return min(threads, n) if threads > 1 or env_steps >= LONG_TRAINING else 0
+    return min(threads, n) if threads > 1 else 0
 
 
 class Trainer:

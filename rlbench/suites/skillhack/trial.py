@@ -185,7 +185,7 @@ def _world(
 def _train(learner: Learner, world: World, settings: TaskSettings, ctx: Context) -> Counts:
     """Train to the end, from the checkpoint if there is one."""
     seed, n = ctx.seed("levels"), world.environments
-    workers = workers_for(n, world.env_steps)
+    workers = workers_for(n)
     with make_vector(settings, purpose="train", seed=seed, n=n, workers=workers) as env:
         trainer = Trainer(learner, env, world.rngs, world.env_steps, published=settings.published)
         train(trainer, ctx.load_checkpoint, ctx.save_checkpoint, ctx.log)

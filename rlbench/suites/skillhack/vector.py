@@ -1,11 +1,19 @@
-"""n slots of a task as one object: in this process, or dealt out to worker processes.
+"""n slots of a task as one object: played in this process, or dealt out to worker processes.
 
-Both do the same, bit for bit; `make_vector` chooses. The environments keep every action of the open
-episodes, because NetHack cannot be saved: a resumed trial plays them again.
+Both do the same, bit for bit. The environments keep every action of the open episodes, because
+NetHack cannot be saved: a resumed trial plays them again.
+
+NetHack loses about two kilobytes with every game that it begins: its windows are never freed. Who
+has begun many is therefore replaced, by a new worker process that plays the open episodes again, so
+that memory stays where it is.
 """
 
 from __future__ import annotations
 
+import mmap
+import os
+from dataclasses import asdict
+from itertools import pairwise
 from typing import Any, Self
 
 import numpy as np
@@ -16,7 +24,21 @@ from rlbench.suites.skillhack.compile import level_data
 from rlbench.suites.skillhack.interface import ACTIONS, Environments, Observation, Step
 from rlbench.suites.skillhack.seeding import Purpose
 from rlbench.suites.skillhack.settings import TaskSettings
-from rlbench.suites.skillhack.slots import Buffers, Slots, layout, observation, outcome
+from rlbench.suites.skillhack.slots import (
+    BEGIN,
+    REPLAY,
+    STEP,
+    Buffers,
+    Slots,
+    observation,
+    outcome,
+)
+from rlbench.suites.skillhack.workers import Worker, shared_arrays, shared_size
+
+RENEW_AFTER = 20_000
+"""Games after which who began them is replaced: some 40 MB are lost."""
+_BEGUN_BY_RESET = 2
+"""Games that a slot begins when it is reset: the one to be played and the next."""
 
 
 def make_vector(
@@ -29,7 +51,7 @@ def make_vector(
         purpose: what the episodes are for; training and evaluation share no level.
         seed: of the trial.
         n: how many are played side by side.
-        workers: processes to play in, at most n; 0 plays in this one.
+        workers: processes to play in, at most n; 0 plays in this one at first.
 
     Raises:
         UsageError: n or workers make no sense.
@@ -38,11 +60,7 @@ def make_vector(
     """
     if n < 1 or not 0 <= workers <= n:
         raise UsageError(f"n, workers: expected 1 or more, and 0 to n; found {n}, {workers}")
-    if workers:
-        from rlbench.suites.skillhack.workers import WorkerEnvironments
-
-        return WorkerEnvironments(settings, purpose=purpose, seed=seed, n=n, workers=workers)
-    return LocalEnvironments(settings, purpose=purpose, seed=seed, n=n)
+    return VectorEnvironments(settings, purpose=purpose, seed=seed, n=n, workers=workers)
 
 
 class Ledger:
@@ -98,13 +116,54 @@ class Ledger:
         buffers["history"][told] = state["actions"]
 
 
-class Shared:
-    """What both kinds of environments have in common: the buffers and who may look at them."""
+class InProcess:
+    """Plays all slots at once in the process that asks; otherwise like a `Worker`."""
 
-    def __init__(self, buffers: Buffers) -> None:
-        self.n = len(buffers["reward"])
+    def __init__(self, played: Slots, n: int) -> None:
+        self.slots, self._played = slice(0, n), played
+
+    def order(self, what: bytes) -> None:
+        """Carry it out."""
+        self._played.carry_out(what)
+
+    def wait(self) -> None:
+        """It is carried out already."""
+
+    def close(self) -> None:
+        """End all games."""
+        self._played.close()
+
+
+class VectorEnvironments:
+    """Implements `interface.Environments`."""
+
+    def __init__(
+        self, settings: TaskSettings, *, purpose: Purpose, seed: int, n: int, workers: int
+    ) -> None:
+        """See `make_vector`."""
+        data = level_data(settings)
+        self.n = n
+        self._memory = os.memfd_create("rlbench-slots")
+        os.ftruncate(self._memory, shared_size(n, settings.max_steps))
+        buffers = shared_arrays(mmap.mmap(self._memory, 0), n, settings.max_steps)
         self._buffers, self._ledger = buffers, Ledger(buffers)
         self._observation, self._outcome = observation(buffers), outcome(buffers)
+        self._config = {
+            "settings": asdict(settings),
+            "data": None if data is None else os.fspath(data),
+            "purpose": purpose,
+            "seed": seed,
+            "n": n,
+            "memory": self._memory,
+        }
+        self.players: list[InProcess | Worker] = []
+        if workers:
+            bounds = [n * i // workers for i in range(workers + 1)]
+            self.players += [self._worker(slice(*pair)) for pair in pairwise(bounds)]
+        else:
+            slots = Slots(settings, data, purpose=purpose, seed=seed, first=0, buffers=buffers)
+            self.players.append(InProcess(slots, n))
+        self._begun = np.zeros(len(self.players), np.int64)
 
     @property
     def episodes(self) -> npt.NDArray[np.int64]:
@@ -115,45 +174,61 @@ class Shared:
         """NetHack's two seeds of each open episode, [n, 2]."""
         return self._buffers["seeds"].copy()
 
-    def state(self) -> dict[str, npt.NDArray[Any]]:
-        """See `Environments.state`."""
-        return self._ledger.state()
-
-
-class LocalEnvironments(Shared):
-    """All slots in this process."""
-
-    def __init__(self, settings: TaskSettings, *, purpose: Purpose, seed: int, n: int) -> None:
-        """See `make_vector`."""
-        shapes = layout(n, settings.max_steps)
-        super().__init__({name: np.zeros(*shape) for name, shape in shapes.items()})
-        data = level_data(settings)
-        self._slots = Slots(
-            settings, data, purpose=purpose, seed=seed, first=0, buffers=self._buffers
-        )
-
     def reset(self) -> Observation:
         """See `Environments.reset`."""
         self._ledger.begin()
-        self._slots.begin(np.zeros(self.n, np.int64))
+        self._buffers["episodes"][:] = 0
+        self._all(BEGIN)
+        self._renew(np.full(self.n, _BEGUN_BY_RESET))
         return self._observation
 
     def step(self, actions: npt.NDArray[Any]) -> Step:
         """See `Environments.step`."""
         self._ledger.take(actions)
-        self._slots.step()
+        self._all(STEP)
         self._ledger.settle()
+        self._renew(self._buffers["cause"] != 0)
         return self._outcome
+
+    def state(self) -> dict[str, npt.NDArray[Any]]:
+        """See `Environments.state`."""
+        return self._ledger.state()
 
     def restore(self, state: dict[str, npt.NDArray[Any]]) -> Observation:
         """See `Environments.restore`."""
         self._ledger.restore(state)
-        self._slots.replay()
+        self._all(REPLAY)
         return self._observation
 
     def close(self) -> None:
         """See `Environments.close`."""
-        self._slots.close()
+        for player in self.players:
+            player.close()
+        if self.players:
+            os.close(self._memory)
+        self.players = []
+
+    def _renew(self, begun: npt.NDArray[Any]) -> None:
+        """Replace the players that have begun too many games; `begun` counts the latest, [n]."""
+        self._begun += [int(begun[player.slots].sum()) for player in self.players]
+        for i in (self._begun >= RENEW_AFTER).nonzero()[0].tolist():
+            slots = self.players[i].slots
+            self.players[i].close()
+            self.players[i] = self._worker(slots)
+            self.players[i].order(REPLAY)
+            self.players[i].wait()
+            self._begun[i] = 0
+
+    def _worker(self, slots: slice) -> Worker:
+        return Worker(
+            {**self._config, "first": slots.start, "count": slots.stop - slots.start}, self._memory
+        )
+
+    def _all(self, what: bytes) -> None:
+        for player in self.players:
+            player.order(what)
+        for player in self.players:
+            player.wait()
 
     def __enter__(self) -> Self:
         return self

@@ -1,4 +1,4 @@
-"""The process that plays some slots for `workers`; its standard input brings the orders."""
+"""The process behind a `workers.Worker`: plays some slots; its standard input brings the orders."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 from rlbench.core.decode import decode
 from rlbench.suites.skillhack.settings import TaskSettings
 from rlbench.suites.skillhack.slots import Slots
-from rlbench.suites.skillhack.workers import BEGIN, DONE, REPLAY, STEP, shared_arrays
+from rlbench.suites.skillhack.workers import DONE, shared_arrays
 
 
 def main(config: dict[str, Any]) -> None:
@@ -37,13 +37,8 @@ def main(config: dict[str, Any]) -> None:
         first=config["first"],
         buffers=buffers,
     )
-    orders = {
-        BEGIN: lambda: slots.begin(buffers["episodes"].copy()),
-        STEP: slots.step,
-        REPLAY: slots.replay,
-    }
     while order := os.read(sys.stdin.fileno(), 1):
-        orders[order]()
+        slots.carry_out(order)
         os.write(sys.stdout.fileno(), DONE)
     slots.close()
 

@@ -18,7 +18,7 @@ from rlbench.suites.skillhack.learners.impala import Impala
 from rlbench.suites.skillhack.learners.interface import Method, Rollout, Turn, World
 from rlbench.suites.skillhack.learners.ppo import Ppo
 from rlbench.suites.skillhack.settings import task_settings
-from rlbench.suites.skillhack.train import LONG_TRAINING, Trainer, workers_for
+from rlbench.suites.skillhack.train import Trainer, workers_for
 from rlbench.suites.skillhack.vector import make_vector
 
 SETTINGS = task_settings(Registry.load().tasks["skillhack/take-off"])
@@ -77,19 +77,16 @@ def test_an_interrupted_training_ends_as_an_uninterrupted_one(name: str) -> None
     assert running.counts.episodes > 0
 
 
-def test_a_trial_has_as_many_workers_as_threads_and_with_one_thread_only_if_it_is_long() -> None:
+def test_a_trial_has_as_many_worker_processes_as_threads_and_none_when_it_has_one() -> None:
     before, found = torch.get_num_threads(), []
     try:
         for threads in (1, 2, 3):
             torch.set_num_threads(threads)
             found.append((workers_for(16), workers_for(2)))
-        torch.set_num_threads(1)
-        long = workers_for(16, LONG_TRAINING)
     finally:
         torch.set_num_threads(before)
 
     assert found == [(0, 0), (2, 2), (3, 2)]
-    assert long == 1
 
 
 def test_steps_and_episodes_are_counted() -> None:

@@ -15,9 +15,10 @@ import pytest
 from nethack_levels import play_hash, settings_of
 
 from rlbench.core.errors import RlbenchError
-from rlbench.suites.skillhack import workers
+from rlbench.suites.skillhack import vector
 from rlbench.suites.skillhack.folders import clear_forsaken
-from rlbench.suites.skillhack.workers import WorkerEnvironments
+from rlbench.suites.skillhack.vector import VectorEnvironments
+from rlbench.suites.skillhack.workers import Worker
 
 OWNER = """
 import sys, time
@@ -28,13 +29,17 @@ workers = int(sys.argv[1])
 with make_vector(settings_of("fight"), purpose="train", seed=0, n=2, workers=workers) as env:
     env.reset()
     env.step(np.zeros(2, np.int64))
-    print(*(worker.pid for worker in getattr(env, "workers", [])), flush=True)
+    print(*(player.pid for player in env.players if workers), flush=True)
     time.sleep(60)
 """
 
 
-def two_workers() -> WorkerEnvironments:
-    return WorkerEnvironments(settings_of("fight"), purpose="train", seed=0, n=3, workers=2)
+def two_workers() -> VectorEnvironments:
+    return VectorEnvironments(settings_of("fight"), purpose="train", seed=0, n=3, workers=2)
+
+
+def pids_of(env: VectorEnvironments) -> list[int]:
+    return [player.pid for player in env.players if isinstance(player, Worker)]
 
 
 def owner(folder: Path, workers: int) -> tuple[subprocess.Popen[str], list[int]]:
@@ -63,7 +68,7 @@ def folders_in(folder: Path) -> list[Path]:
 def test_a_killed_worker_is_noticed_and_named() -> None:
     with two_workers() as env:
         env.reset()
-        os.kill(env.workers[1].pid, signal.SIGKILL)
+        os.kill(pids_of(env)[1], signal.SIGKILL)
 
         with pytest.raises(RlbenchError, match=r"worker of slots 1 to 2 .*killed by signal 9"):
             env.step(np.zeros(3, np.int64))
@@ -73,36 +78,40 @@ def test_a_worker_that_fails_is_reported_with_the_end_of_its_log() -> None:
     settings = settings_of("fight")
     object.__setattr__(settings, "solvable", ("reach-stairs",))
     with (
-        WorkerEnvironments(settings, purpose="train", seed=0, n=1, workers=1) as env,
+        VectorEnvironments(settings, purpose="train", seed=0, n=1, workers=1) as env,
         pytest.raises(RlbenchError, match=r"ended with status 1.*none of 1000 levels passes"),
     ):
         env.reset()
 
 
-def test_a_worker_is_replaced_before_it_grows_too_big_and_nobody_notices(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize("n_workers", [0, 2])
+def test_players_are_replaced_before_they_grow_too_big_and_nobody_notices(
+    monkeypatch: pytest.MonkeyPatch, n_workers: int
 ) -> None:
     with two_workers() as env:
         told = play_hash(env, 400)
-    monkeypatch.setattr(workers, "RENEW_AFTER", 2)
-    with two_workers() as env:
-        before = [worker.pid for worker in env.workers]
+    monkeypatch.setattr(vector, "RENEW_AFTER", 2)
+    with VectorEnvironments(
+        settings_of("fight"), purpose="train", seed=0, n=3, workers=n_workers
+    ) as env:
+        before = pids_of(env)
         again = play_hash(env, 400)
-        after = [worker.pid for worker in env.workers]
+        after = pids_of(env)
 
     assert told == again
+    assert len(after) == max(n_workers, 1)
     assert not set(before) & set(after)
 
 
 def test_resetting_tires_a_worker_as_playing_does(monkeypatch: pytest.MonkeyPatch) -> None:
     with two_workers() as env:
         told = [array.copy() for array in env.reset()]
-    monkeypatch.setattr(workers, "RENEW_AFTER", 6)
+    monkeypatch.setattr(vector, "RENEW_AFTER", 6)
     with two_workers() as env:
-        before = [worker.pid for worker in env.workers]
+        before = pids_of(env)
         for _ in range(3):
             again = env.reset()
-        after = [worker.pid for worker in env.workers]
+        after = pids_of(env)
 
     for one, other in zip(told, again, strict=True):
         np.testing.assert_array_equal(one, other)
@@ -110,13 +119,16 @@ def test_resetting_tires_a_worker_as_playing_does(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.long
-def test_memory_is_steady_over_100_000_resets() -> None:
+@pytest.mark.parametrize("n_workers", [0, 2])
+def test_memory_is_steady_over_100_000_resets(n_workers: int) -> None:
     def taken_now() -> float:
-        mine = [os.getpid(), *(worker.pid for worker in env.workers)]
+        mine = [os.getpid(), *pids_of(env)]
         return float(sum(psutil.Process(pid).memory_info().rss for pid in mine))
 
     n, taken = 16, []
-    with WorkerEnvironments(settings_of("eat"), purpose="train", seed=0, n=n, workers=2) as env:
+    with VectorEnvironments(
+        settings_of("eat"), purpose="train", seed=0, n=n, workers=n_workers
+    ) as env:
         for _ in range(100_000 // n + 1):
             env.reset()
             taken.append(taken_now() / 2**20)
@@ -129,7 +141,7 @@ def test_memory_is_steady_over_100_000_resets() -> None:
 def test_closing_ends_all_workers() -> None:
     with two_workers() as env:
         env.reset()
-        pids = [worker.pid for worker in env.workers]
+        pids = pids_of(env)
 
     assert wait_until_gone(pids)
 
