@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import rlbench
 from rlbench.core.algorithm import own_baseline
@@ -48,8 +49,17 @@ def test_its_level_file_is_one(tmp_path: Path) -> None:
     ]
 
 
+def test_its_mazes_step() -> None:
+    (code,) = [text for _, text in BLOCKS if text.startswith("import gymnasium")]
+    names: dict[str, Any] = {}
+    exec(code, names)
+
+    assert names["observation"]["image"].shape == (1024, 5, 5, 3)
+    assert names["reward"].shape == (1024,)
+
+
 def test_its_curriculum_trains_a_student(tmp_path: Path) -> None:
-    (code,) = [text for kind, text in BLOCKS if kind == "python"]
+    (code,) = [text for _, text in BLOCKS if text.startswith("# mine.py")]
     path = tmp_path / "mine.py"
     path.write_text(code)
     task = REGISTRY.tasks["ued/maze-25"]
